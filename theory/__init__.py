@@ -1,0 +1,38 @@
+"""Definitions, families, bounds and claims of the theory of rectangular attention.
+
+Names are imported when first used, so that ``import theory`` costs nothing; the modules are the
+reference for what each name means.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "theory.rates": ("catching_rate", "missing_rate", "fitting_rate", "catching_rate_exact",
+                     "missing_rate_exact", "fitting_rate_exact"),
+    "theory.masks": ("signed", "binary", "support_size"),
+    "theory.rectangle": ("Rectangle", "window", "soft_rectangle", "log_soft_rectangle",
+                         "logit_soft_rectangle", "hard_rectangle", "grid", "attention_map",
+                         "hard_mask", "image_to_grid", "grid_to_image"),
+    "theory.attention": ("residual", "without_residual", "rescale", "rescale_log",
+                         "gradient_terms"),
+    "theory.equivariance": ("Similarity", "paper_loss", "quotient_loss", "symmetries"),
+    "theory.families": ("AllMasks", "Rectangles", "RotatedRectangles", "Parallelograms",
+                        "FiniteFamily"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(_MODULE_OF[name]), name)
+    raise AttributeError(f"module 'theory' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
