@@ -67,7 +67,7 @@ def fitting_rate(
     soft: bool = False,
     check: bool = True,
 ) -> Array:
-    r"""Fitting rate :math:`\tilde\Psi(a,b) = \dfrac{\Psi((a+1)/2,(b+1)/2)}{2\Phi((1-a)/2,(1-b)/2)}`.
+    r"""Fitting rate :math:`\tilde\Psi = \frac{\Psi((a+1)/2,(b+1)/2)}{2\Phi((1-a)/2,(1-b)/2)}`.
 
     [Def. 5.3, Eq. 21.]  On masks it is the Jaccard index (IoU) of the two supports [Prop. 1].
 
