@@ -86,6 +86,9 @@ class _Verification:
     def run(self) -> Verdict:
         claim = self.claim
         proof = self._proof(claim.proof) if claim.proof is not None else None
+        self.end = time.perf_counter() + 0.93 * self.budget
+        if proof is not None and proof.result:  # a proof needs a check, not a hunt
+            self.end -= 0.6 * self.budget
         exhausted = self._exhaust() if claim.exhaustive is not None else False
         if claim.instances is not None and not self.refuted:
             self._search()

@@ -1,0 +1,171 @@
+"""Test missing rate of trained networks beside the bounds of section 5.1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from paper_figures.fields import FieldError, get, number
+from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, RED
+from theory.bounds import ceiling, sharp_bound, theorem_1
+
+DELTA = 0.05
+RHO = -1.0
+"""Relevance level of A_pw with any A_in, and of A_ours without limits when A_in holds half-grids.
+Smaller sets of truths only raise it (Eq. 15), so the curves remain bounds."""
+
+METHODS = ("rectangle", "position-wise")
+SUPERVISIONS = ("label-only", "mask-supervised")
+
+
+def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
+    """Lines: supervision; columns: method."""
+    return len(_present(rows, "supervision", SUPERVISIONS)), len(
+        _present(rows, "method", METHODS))
+
+
+def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
+    """Inches."""
+    lines, columns = layout(rows)
+    return 1.2 + (PAGE - 1.2) * columns / 2, 0.9 + 2.3 * lines
+
+
+def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
+    """Draw the rates and the bounds, one panel per supervision and method."""
+    supervisions = _present(rows, "supervision", SUPERVISIONS)
+    methods = _present(rows, "method", METHODS)
+    panels = np.asarray(ax, dtype=object).reshape(len(supervisions), len(methods))
+    for i, supervision in enumerate(supervisions):
+        for j, method in enumerate(methods):
+            panel = panels[i, j]
+            mine = [r for r in rows
+                    if r.get("supervision") == supervision and r.get("method") == method]
+            panel.set_title(f"{method}, {supervision}")
+            if mine:
+                plot_panel(mine, panel)
+            else:
+                panel.text(0.5, 0.5, "no rows", transform=panel.transAxes, ha="center")
+            panel.label_outer()
+    top = max(panel.get_ylim()[1] for panel in panels.flat)
+    for panel in panels.flat:
+        panel.set_ylim(0, top)
+    legend: dict[str, Any] = {}
+    for panel in panels.flat:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            legend.setdefault(label, handle)
+    panels.flat[0].figure.legend(list(legend.values()), list(legend), ncols=3,
+                                 loc="outside lower center")
+    return ax
+
+
+def plot_panel(rows: list[dict[str, Any]], ax: Any) -> Any:
+    """One panel from the rows of one method and supervision."""
+    sizes = sorted({int(number(r, "n")) for r in rows})
+    by_n = {n: [r for r in rows if r["n"] == n] for n in sizes}
+    x = np.array(sizes, dtype=float)
+    _rates(by_n, x, "train.missing_rate", ax, BLUE, "s", "training missing rate", "--")
+    _rates(by_n, x, "test.missing_rate", ax, RED, "o", "test missing rate", "-")
+    trivial = [_trivial(r) for r in rows]
+    if all(t is not None for t in trivial):
+        ax.axhline(float(np.mean(trivial)), color=PURPLE, ls=(0, (1, 1)), lw=1.2,
+                   label="best trivial predictor (test)")
+    ax.axhline(float(ceiling(RHO)), color=BLACK, lw=1.2, label="ceiling (1 − ρ)/2")
+    first = [float(np.mean([theorem_1(number(r, "train.missing_rate"), RHO, n, DELTA)
+                            for r in by_n[n]])) for n in sizes]
+    ax.plot(x, first, color=GREY, ls="--", marker="v", label="Theorem 1")
+    low, high = (np.array(v) for v in zip(*(_sharp(by_n[n], n) for n in sizes), strict=True))
+    if np.allclose(low, high):
+        ax.plot(x, high, color=GREEN, ls="-.", marker="^", label="sharp bound")
+    else:
+        ax.plot(x, high, color=GREEN, ls="-.", marker="^", label="sharp bound with g ≤ 1")
+        ax.fill_between(x, low, high, color=ORANGE, alpha=0.25, lw=0,
+                        label="where the sharp bound with exact g lies")
+    ax.set(xscale="log", xlabel="$N$ (training images)", ylabel="missing rate")
+    ax.set_xticks(x, [f"{n}" for n in sizes])
+    ax.minorticks_off()
+    return ax
+
+
+def mean_g_interval(row: dict[str, Any]) -> tuple[float, float]:
+    r"""An interval that holds the mean over the sample of ``g(a) = max_b Phi(b, a)``.
+
+    Position-wise: b ranges over all masks and g = 1.  Rectangles: ``train.mean_g`` where the row
+    has it; else from the areas k of the truths, where b = the whole grid gives
+    ``g >= (n - k)/n``, b = one position outside gives ``g >= (k + 1)/n`` for k < n, and g <= 1.
+    """
+    if get(row, "method") == "position-wise":
+        return 1.0, 1.0
+    exact = get(row, "train.mean_g", None)
+    if exact is not None:
+        value = number(row, "train.mean_g")
+        return value, value
+    areas = {int(k): int(v) for k, v in get(row, "train_areas").items()}
+    height, width = get(row, "grid")
+    n = height * width
+    if not areas or not all(0 <= k <= n for k in areas) or sum(areas.values()) < 1:
+        raise FieldError(f"row {row.get('key', '?')!r}: 'train_areas' must count areas in 0..{n}")
+    low = sum(v * max(n - k, k + 1 if k < n else 0) / n for k, v in areas.items())
+    return low / sum(areas.values()), 1.0
+
+
+def caption(rows: list[dict[str, Any]]) -> str:
+    """What is drawn, n, bars, and for which family each curve is a bound."""
+    sizes = sorted({int(number(r, "n")) for r in rows})
+    seeds = len({get(r, "seed") for r in rows})
+    tests = sorted({int(v) for r in rows if (v := _n_test(r)) is not None})
+    text = (f"Missing rates (of masks on the attention grid) of networks trained on N = "
+            f"{', '.join(map(str, sizes))} images. Points: mean over {seeds} seed(s); bars: from "
+            "the smallest to the largest over seeds.")
+    if tests:
+        text += f" Test rates on {', '.join(map(str, tests))} fresh images each."
+    text += (f" Bounds at δ = {DELTA:g}, each with ρ = −1: for position-wise, A is every mask; "
+             "for the rectangle, A is the rotated rectangles without limits and A_in may hold "
+             "half-grids (with smaller sets of truths ρ only rises). Ceiling: (1 − ρ)/2 = 1, "
+             "certain. Theorem 1: training rate + ceiling + 3√(log(2/δ)/2N), mean over seeds; "
+             "never below the ceiling. Sharp bound: mean g(a_i) + ceiling·√(log(1/δ)/2N), with "
+             "g(a) = max_b Φ(b, a); the smaller of it and the ceiling is a bound. "
+             "Position-wise: g = 1 exactly.")
+    rectangle = [r for r in rows if r.get("method") == "rectangle"]
+    if rectangle and all(get(r, "train.mean_g", None) is not None for r in rectangle):
+        text += " Rectangle: mean g is exact, from the rows."
+    elif rectangle:
+        text += (" Rectangle: the rows hold the areas of the truths but not g; the upper edge takes "
+                 "g ≤ 1, which is a bound, the lower edge takes b = the whole grid or one position, "
+                 "below which the exact curve cannot lie; the lower edge is no bound.")
+    return text
+
+
+def _rates(by_n: dict[int, list[dict[str, Any]]], x: np.ndarray, path: str, ax: Any,
+           color: str, marker: str, label: str, line: str) -> None:
+    values = [[number(r, path) for r in by_n[int(n)]] for n in x]
+    mean = np.array([np.mean(v) for v in values])
+    bars = [mean - [min(v) for v in values], [max(v) for v in values] - mean]
+    ax.errorbar(x, mean, yerr=np.maximum(bars, 0), color=color, marker=marker, ls=line, capsize=2,
+                elinewidth=0.8, label=label)
+
+
+def _sharp(rows: list[dict[str, Any]], n: int) -> tuple[float, float]:
+    ends = [mean_g_interval(r) for r in rows]
+    return tuple(float(np.mean([sharp_bound(g[k], RHO, n, DELTA) for g in ends])) for k in (0, 1))
+
+
+def _trivial(row: dict[str, Any]) -> float | None:
+    """The smallest missing rate of a trivial predictor on the test images, if the row has any."""
+    for path in ("test.trivial", "trivial"):
+        found = get(row, path, None)
+        if isinstance(found, dict):
+            rates = [v.get("missing_rate") if isinstance(v, dict) else v for v in found.values()]
+            rates = [v for v in rates if isinstance(v, int | float)]
+            if rates:
+                return float(min(rates))
+    return None
+
+
+def _n_test(row: dict[str, Any]) -> Any:
+    return get(row, "n_test", get(row, "test.n", None))
+
+
+def _present(rows: list[dict[str, Any]], field: str, order: tuple[str, ...]) -> list[str]:
+    found = {get(row, field) for row in rows}
+    return [v for v in order if v in found] + sorted(found - set(order))

@@ -1,0 +1,152 @@
+"""Counterexamples as ``ledger.json`` encodes them, and drawings of them.
+
+An instance is JSON: objects, lists, numbers, strings, ``{"fraction": "1/3"}`` and
+``{"array": nested lists, "dtype": name}``.  :func:`items` walks it into named leaves; masks become
+pixel grids, one-dimensional arrays bar charts, and the rest a table.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+MAX_CELLS = 4096
+"""Larger arrays are described, not drawn."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A named part of an instance: ``svg`` when it was drawn, ``text`` in any case."""
+
+    name: str
+    text: str
+    svg: str = ""
+
+
+def items(value: Any, name: str = "") -> list[Item]:
+    """The parts of an instance, depth first, with dotted names.
+
+    >>> [(i.name, i.text) for i in items({"k": {"fraction": "1/3"}, "grid": [2, 3]})]
+    [('k', '1/3'), ('grid', '[2, 3]')]
+    """
+    if _is_fraction(value) or not isinstance(value, dict | list):
+        return [Item(name or "value", text(value))]
+    if isinstance(value, dict) and "array" in value and set(value) <= {"array", "dtype"}:
+        return _array(value["array"], str(value.get("dtype", "")), name or "value")
+    if isinstance(value, list):
+        if not any(isinstance(v, dict | list) and not _is_fraction(v) for v in value):
+            return [Item(name or "value", text(value))]
+        parts = {str(i): v for i, v in enumerate(value)}
+    else:
+        parts = {k: v for k, v in value.items() if k != "type"}
+        if "type" in value:
+            name = f"{name} ({value['type']})" if name else str(value["type"])
+    out = []
+    for key, part in parts.items():
+        out += items(part, f"{name}.{key}" if name else key)
+    return out
+
+
+def text(value: Any) -> str:
+    """A leaf in words."""
+    if _is_fraction(value):
+        return str(value["fraction"])
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return "[" + ", ".join(text(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {text(v)}" for k, v in value.items()) + "}"
+    return str(value)
+
+
+def mask_svg(rows: list[list[float]], name: str) -> str:
+    """A grid of cells: dark is +1, light is -1, shades between."""
+    height, width = len(rows), len(rows[0])
+    cell = max(4, min(22, 176 // max(height, width)))
+    cells = []
+    for i, row in enumerate(rows):
+        for j, v in enumerate(row):
+            shade = (v + 1) / 2
+            opacity = "" if shade in (0, 1) else f' fill-opacity="{shade:.3f}"'
+            kind = "off" if shade == 0 else "on"
+            cells.append(f'<rect class="{kind}" x="{j * cell + 1}" y="{i * cell + 1}" '
+                         f'width="{cell}" height="{cell}"{opacity}/>')
+    inside = sum(v == 1 for row in rows for v in row)
+    label = f"{name}: {height} by {width} grid, {inside} of {height * width} cells are +1"
+    return _svg(width * cell + 2, height * cell + 2, label, "".join(cells))
+
+
+def bars_svg(values: list[float], labels: list[str], name: str) -> str:
+    """A small bar chart with its values written beside the bars."""
+    top, bottom = max(0.0, *values), min(0.0, *values)
+    scale = 110 / ((top - bottom) or 1.0)
+    zero = 30 - bottom * scale
+    parts = []
+    for i, (v, label) in enumerate(zip(values, labels, strict=True)):
+        x, width = (zero, v * scale) if v >= 0 else (zero + v * scale, -v * scale)
+        y = 16 * i
+        parts.append(f'<text class="tick" x="24" y="{y + 12}" text-anchor="end">{i}</text>'
+                     f'<rect class="on" x="{x:.2f}" y="{y + 3}" width="{max(width, 0.6):.2f}" '
+                     f'height="10"/><text class="tick" x="{34 + 110}" y="{y + 12}">'
+                     f"{html.escape(label)}</text>")
+    parts.append(f'<line class="axis" x1="{zero:.2f}" x2="{zero:.2f}" y1="0" '
+                 f'y2="{16 * len(values)}"/>')
+    wide = 150 + 7 * max(len(label) for label in labels)
+    label = f"{name}: " + ", ".join(labels)
+    return _svg(wide, 16 * len(values) + 2, label, "".join(parts))
+
+
+def _array(nested: Any, dtype: str, name: str) -> list[Item]:
+    shape = _shape(nested)
+    flat = _flatten(nested)
+    numbers = [_number(v) for v in flat]
+    words = text(nested) if len(flat) <= 64 else f"{dtype} array of shape {list(shape)}"
+    if not flat or len(flat) > MAX_CELLS or any(v is None for v in numbers):
+        return [Item(name, words)]
+    if len(shape) == 1 and len(flat) <= 64:
+        labels = [text(v) for v in flat]
+        return [Item(name, words, bars_svg(numbers, labels, name))]
+    if len(shape) == 2 and all(-1 <= v <= 1 for v in numbers):
+        height, width = shape
+        rows = [numbers[i * width:(i + 1) * width] for i in range(height)]
+        return [Item(name, words, mask_svg(rows, name))]
+    if len(shape) > 2 and shape[0] <= 16 and all(-1 <= v <= 1 for v in numbers):
+        return [item for i, part in enumerate(nested)
+                for item in _array(part, dtype, f"{name}[{i}]")]
+    return [Item(name, words)]
+
+
+def _svg(width: float, height: float, label: str, body: str) -> str:
+    label = html.escape(label, quote=True)
+    return (f'<svg class="drawn" role="img" aria-label="{label}" width="{width:g}" '
+            f'height="{height:g}" viewBox="0 0 {width:g} {height:g}">{body}</svg>')
+
+
+def _number(value: Any) -> float | None:
+    try:
+        out = float(Fraction(value["fraction"])) if _is_fraction(value) else float(value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return out if math.isfinite(out) else None
+
+
+def _is_fraction(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"fraction"}
+
+
+def _shape(nested: Any) -> tuple[int, ...]:
+    shape = []
+    while isinstance(nested, list):
+        shape.append(len(nested))
+        nested = nested[0] if nested else None
+    return tuple(shape)
+
+
+def _flatten(nested: Any) -> list[Any]:
+    if not isinstance(nested, list):
+        return [nested]
+    return [v for part in nested for v in _flatten(part)]

@@ -1,0 +1,34 @@
+"""Reading values out of rows, with errors that name the row and the field that lacks."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+class FieldError(ValueError):
+    """A row lacks a field that a figure needs, or holds another kind of value there."""
+
+
+def get(row: dict[str, Any], path: str, default: Any = ...) -> Any:
+    """The value at a dotted path.
+
+    >>> get({"key": "a", "test": {"missing_rate": 0.25}}, "test.missing_rate")
+    0.25
+    """
+    value: Any = row
+    for part in path.split("."):
+        if not isinstance(value, dict) or part not in value:
+            if default is not ...:
+                return default
+            raise FieldError(f"row {row.get('key', '?')!r} lacks the field {path!r}")
+        value = value[part]
+    return value
+
+
+def number(row: dict[str, Any], path: str) -> float:
+    """The finite number at a dotted path."""
+    value = get(row, path)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise FieldError(f"row {row.get('key', '?')!r}: {path!r} must be a number, got {value!r}")
+    return value

@@ -1,0 +1,76 @@
+"""LaTeX statements as MathML, offline, with a check that nothing was lost on the way."""
+
+from __future__ import annotations
+
+import html
+from xml.etree import ElementTree
+
+ARITY = {"mfrac": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2, "mroot": 2, "msubsup": 3,
+         "munderover": 3}
+
+# MathML Core has no mathvariant but "normal": letters of the Unicode alphabets take its place
+_STARTS = {  # of the capitals and of the small letters
+    "script": (0x1D49C, 0x1D4B6), "double-struck": (0x1D538, 0x1D552),
+    "fraktur": (0x1D504, 0x1D51E), "bold": (0x1D400, 0x1D41A), "bold-italic": (0x1D468, 0x1D482),
+}
+_IRREGULAR = {  # code points that Unicode put elsewhere
+    "script": dict(zip("BEFHILMRego", "ℬℰℱℋℐℒℳℛℯℊℴ", strict=True)),
+    "double-struck": dict(zip("CHNPQRZ", "ℂℍℕℙℚℝℤ", strict=True)),
+    "fraktur": dict(zip("CHIRZ", "ℭℌℑℜℨ", strict=True)),
+}
+
+
+class NotTypeset(ValueError):
+    """LaTeX that could not be turned into MathML without loss."""
+
+
+def mathml(latex: str) -> str:
+    r"""A ``<math>`` element.
+
+    Raises:
+        NotTypeset: unknown commands, unbalanced braces, elements with missing parts.
+
+    >>> mathml(r"\rho \ge 0")
+    '<math display="block"><mrow><mi>ρ</mi><mo>≥</mo><mn>0</mn></mrow></math>'
+    """
+    from latex2mathml.converter import convert
+
+    try:
+        source = convert(latex, display="block")
+        root = ElementTree.fromstring(
+            source.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "", 1))
+    except Exception as error:  # the converter raises many types
+        raise NotTypeset(f"{type(error).__name__}: {error}") from error
+    if latex.count("{") - latex.count(r"\{") != latex.count("}") - latex.count(r"\}"):
+        raise NotTypeset("braces do not balance")
+    for element in root.iter():
+        if "\\" in (element.text or "") and element.text != "\\":
+            raise NotTypeset(f"unknown command {element.text}")
+        if len(element) != ARITY.get(element.tag, len(element)):
+            raise NotTypeset(f"{element.tag} needs {ARITY[element.tag]} parts, got {len(element)}")
+        variant = element.attrib.get("mathvariant")
+        if variant in _STARTS and element.text:
+            element.text = "".join(_letter(c, variant) for c in element.text)
+            del element.attrib["mathvariant"]
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def statement(latex: str) -> str:
+    """HTML of a statement: MathML, or the LaTeX itself in ``<code>`` where that fails."""
+    if not latex.strip():
+        return ""
+    try:
+        return mathml(latex)
+    except NotTypeset:
+        return f"<code>{html.escape(latex)}</code>"
+
+
+def _letter(char: str, variant: str) -> str:
+    if char in _IRREGULAR.get(variant, {}):
+        return _IRREGULAR[variant][char]
+    capital, small = _STARTS[variant]
+    if "A" <= char <= "Z":
+        return chr(capital + ord(char) - ord("A"))
+    if "a" <= char <= "z":
+        return chr(small + ord(char) - ord("a"))
+    return char

@@ -1,0 +1,115 @@
+"""Rows on disk: JSON objects, one a line, appended as they come and found again by their key."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from theory import __version__
+
+SCHEMA = 1
+
+
+class RowsError(ValueError):
+    """A file of rows that cannot be read; says which file and line."""
+
+
+def provenance() -> dict[str, Any]:
+    """Command, machine and versions of this process (torch is looked up, not imported)."""
+    try:
+        torch = metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        torch = None
+    return {
+        "command": " ".join(["python -m " + _module_name(), *sys.argv[1:]]),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "numpy": metadata.version("numpy"),
+        "torch": torch,
+    }
+
+
+def read_rows(path: str | Path) -> list[dict[str, Any]]:
+    """The rows of a file, the last one of every key; a truncated last line is left out.
+
+    Raises:
+        RowsError: a line that is not a JSON object with a ``key``, a schema other than ``SCHEMA``.
+        FileNotFoundError: no such file.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    lines = text.split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            if number == len(lines):  # no newline after it: a run was cut off while writing
+                break
+            raise RowsError(f"{path}:{number}: not a JSON row ({error.msg})") from error
+        if not isinstance(row, dict) or not isinstance(row.get("key"), str):
+            raise RowsError(f"{path}:{number}: a row is an object with a string 'key'")
+        if row.get("schema") != SCHEMA:
+            raise RowsError(f"{path}:{number}: schema must be {SCHEMA}, got {row.get('schema')!r}")
+        rows.pop(row["key"], None)
+        rows[row["key"]] = row
+    return list(rows.values())
+
+
+class RowWriter:
+    """Appends rows to a file and knows the keys that are there.
+
+    Rows of another version of quadrat do not count as there: their cells are run again, and
+    :func:`read_rows` takes the newer row.  A line that an interrupted run left half written is
+    cut off.  Use as a context manager.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.keys: set[str] = set()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists():
+            rows = read_rows(self.path)
+            self.keys = {row["key"] for row in rows if row.get("version") == __version__}
+            self._mend()
+        self._file = self.path.open("a", encoding="utf-8")
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Write one row and flush it to disk."""
+        full = {"schema": SCHEMA, "version": __version__, **row}
+        self._file.write(json.dumps(full, allow_nan=False) + "\n")
+        self._file.flush()
+        self.keys.add(row["key"])
+
+    def __enter__(self) -> RowWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def _mend(self) -> None:
+        data = self.path.read_bytes()
+        if not data or data.endswith(b"\n"):
+            return
+        end = data.rfind(b"\n") + 1
+        try:
+            json.loads(data[end:])
+        except ValueError:
+            with self.path.open("r+b") as file:
+                file.truncate(end)
+        else:
+            with self.path.open("ab") as file:
+                file.write(b"\n")
+
+
+def _module_name() -> str:
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    name = spec.name if spec is not None else Path(sys.argv[0] or "python").stem
+    return name.removesuffix(".__main__")

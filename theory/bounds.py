@@ -1,0 +1,117 @@
+r"""Bounds on the missing rate R(f) = E Phi(f(X), A)  [Theorem 1, Theorem 3, and sharper ones].
+
+Every function returns the number (batched over array arguments) and is named after the statement.
+:data:`ASSUMPTIONS` says, for each, under which assumptions it is a bound; ``docs/bounds.md`` has the
+proofs.  Natural logarithms throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from theory.arrays import first_bad, namespace
+
+ASSUMPTIONS = {
+    "ceiling": "A in A_in almost surely; then it holds with certainty, for every f in F_A and any N.",
+    "theorem_1": "i.i.d. sample, A in A_in almost surely; with probability at least 1 - delta for "
+                 "all f in F_A at once.  Never below the ceiling, so it says nothing more.",
+    "sharp_bound": "i.i.d. sample, A in A_in almost surely, f measurable; with probability at "
+                   "least 1 - delta for all f in F_A at once.  mean_g equals 2 R_S when the targets "
+                   "are in A and no input is repeated (X without atoms).",
+    "adversary_risk": "X without atoms, targets in A and deterministic (A = a(X)): the risk of the "
+                      "f in F_A that fits the sample perfectly and misses most elsewhere.",
+    "theorem_3": "i.i.d. sample, losses in [0, 1], complexity = empirical Rademacher complexity of "
+                 "the class on this sample; with probability at least 1 - delta for the class.",
+}
+
+
+def confidence_term(n_samples: Any, delta: Any) -> Any:
+    r""":math:`3\sqrt{\log(2/\delta)/(2N)}`, the last term of Theorem 1 and Theorem 3.
+
+    >>> round(confidence_term(200, 0.05), 3)
+    0.288
+    """
+    _check_sample(n_samples, delta)
+    xp = namespace(n_samples, delta)
+    if xp.__name__.endswith("numpy"):
+        return 3 * np.sqrt(np.log(2 / np.asarray(delta)) / (2 * np.asarray(n_samples)))[()]
+    return 3 * xp.sqrt(xp.log(2 / delta) / (2 * n_samples))
+
+
+def ceiling(rho: Any) -> Any:
+    r""":math:`R(f)\le(1-\rho)/2` with certainty, by the definition of rho  [Eq. 14].
+
+    >>> ceiling(0.5)
+    0.25
+    """
+    _check_range("rho", rho, -1, 1)
+    return (1 - rho) / 2
+
+
+def theorem_1(empirical: Any, rho: Any, n_samples: Any, delta: Any) -> Any:
+    r""":math:`\hat R(f)+\frac{1-\rho}{2}+3\sqrt{\frac{\log(2/\delta)}{2N}}`  [Theorem 1, Eq. 16].
+
+    Args:
+        empirical: :math:`\hat R(f)` in [0, 1].
+        rho: relevance level in [-1, 1].
+        n_samples: N >= 1.
+        delta: in (0, 1).  (The paper says delta > 0; the root needs delta <= 2.)
+
+    >>> round(theorem_1(0.0, -1.0, 200, 0.05), 3)
+    1.288
+    """
+    _check_range("empirical missing rate", empirical, 0, 1)
+    return empirical + ceiling(rho) + confidence_term(n_samples, delta)
+
+
+def theorem_3(empirical: Any, complexity: Any, n_samples: Any, delta: Any) -> Any:
+    r""":math:`\hat R+2\hat{\mathcal R}_S+3\sqrt{\log(2/\delta)/(2N)}`  [Theorem 3].
+
+    With the exact complexity of F_A this is Theorem 1 before Prop. 2 was applied.
+    """
+    _check_range("empirical missing rate", empirical, 0, 1)
+    _check_range("complexity", complexity, 0, 1)
+    return empirical + 2 * complexity + confidence_term(n_samples, delta)
+
+
+def sharp_bound(mean_g: Any, rho: Any, n_samples: Any, delta: Any) -> Any:
+    r""":math:`E\,g\le\overline{g}+\frac{1-\rho}{2}\sqrt{\log(1/\delta)/(2N)}` (beyond the paper).
+
+    ``g(a) = max_b Phi(b, a)`` over the family and ``mean_g`` its mean over the sample's targets.
+    ``R(f) <= E g`` for every f in F_A, and Hoeffding's inequality for ``0 <= g <= (1-rho)/2`` gives
+    the rest.  The sum of the two terms may exceed the ceiling; the smaller of both is a bound.
+    """
+    c = ceiling(rho)
+    _check_range("mean_g", mean_g, 0, 1)
+    if bool(np.any(np.asarray(mean_g) > np.asarray(c) + 1e-9)):
+        raise ValueError(f"mean_g cannot exceed the ceiling (1 - rho)/2 = {c}, got {mean_g}")
+    _check_sample(n_samples, delta)
+    return mean_g + c * np.sqrt(np.log(1 / np.asarray(delta)) / (2 * np.asarray(n_samples)))[()]
+
+
+def adversary_risk(mean_g: Any) -> Any:
+    r"""Risk :math:`E\,g` of the memorising adversary, whose empirical missing rate is 0."""
+    _check_range("mean_g", mean_g, 0, 1)
+    return mean_g
+
+
+def _check_sample(n_samples: Any, delta: Any) -> None:
+    for value in np.atleast_1d(np.asarray(n_samples, dtype=np.float64)):
+        if not (value >= 1 and float(value).is_integer()):
+            raise ValueError(f"N must be a positive integer, got {value:g}")
+    for value in np.atleast_1d(np.asarray(delta, dtype=np.float64)):
+        if not 0 < value < 1:
+            raise ValueError(f"delta must be in (0, 1), got {value:g}")
+
+
+def _check_range(name: str, value: Any, low: float, high: float) -> None:
+    array = np.asarray(value, dtype=np.float64)
+    good = (array >= low) & (array <= high)
+    if not bool(np.all(good)):
+        bad = first_bad(namespace(array), array, good) if array.ndim else float(array)
+        if not math.isnan(bad):
+            bad = float(f"{bad:g}")
+        raise ValueError(f"{name} must be in [{low}, {high}], got {bad}")

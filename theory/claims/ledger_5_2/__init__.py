@@ -1,0 +1,7 @@
+"""The claims of section 5.2 and Appendices D and E: fitting rate, contamination, separation."""
+
+from theory.claims.ledger_5_2 import appendix_e, fitting, mixture, separation
+
+CLAIMS = [*fitting.CLAIMS, *mixture.CLAIMS, *separation.CLAIMS, *appendix_e.CLAIMS]
+
+__all__ = ["CLAIMS"]
