@@ -15,6 +15,10 @@ RHO = -1.0
 """Relevance level of A_pw with any A_in, and of A_ours without limits when A_in holds half-grids.
 Smaller sets of truths only raise it (Eq. 15), so the curves remain bounds."""
 
+BAND = "sharp bound with exact g: in this band"
+LEGEND = ("test missing rate", "training missing rate", "best trivial predictor (test)",
+          "ceiling (1 − ρ)/2", "Theorem 1", "sharp bound", BAND)
+
 METHODS = ("rectangle", "position-wise")
 SUPERVISIONS = ("label-only", "mask-supervised")
 
@@ -54,7 +58,8 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     for panel in panels.flat:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             legend.setdefault(label, handle)
-    panels.flat[0].figure.legend(list(legend.values()), list(legend), ncols=3,
+    shown = [label for label in LEGEND if label in legend]
+    panels.flat[0].figure.legend([legend[k] for k in shown], shown, ncols=3,
                                  loc="outside lower center")
     return ax
 
@@ -75,12 +80,9 @@ def plot_panel(rows: list[dict[str, Any]], ax: Any) -> Any:
                             for r in by_n[n]])) for n in sizes]
     ax.plot(x, first, color=GREY, ls="--", marker="v", label="Theorem 1")
     low, high = (np.array(v) for v in zip(*(_sharp(by_n[n], n) for n in sizes), strict=True))
-    if np.allclose(low, high):
-        ax.plot(x, high, color=GREEN, ls="-.", marker="^", label="sharp bound")
-    else:
-        ax.plot(x, high, color=GREEN, ls="-.", marker="^", label="sharp bound with g ≤ 1")
-        ax.fill_between(x, low, high, color=ORANGE, alpha=0.25, lw=0,
-                        label="where the sharp bound with exact g lies")
+    ax.plot(x, high, color=GREEN, ls="-.", marker="^", label="sharp bound")
+    if not np.allclose(low, high):
+        ax.fill_between(x, low, high, color=ORANGE, alpha=0.25, lw=0, label=BAND)
     ax.set(xscale="log", xlabel="$N$ (training images)", ylabel="missing rate")
     ax.set_xticks(x, [f"{n}" for n in sizes])
     ax.minorticks_off()
@@ -130,9 +132,9 @@ def caption(rows: list[dict[str, Any]]) -> str:
     if rectangle and all(get(r, "train.mean_g", None) is not None for r in rectangle):
         text += " Rectangle: mean g is exact, from the rows."
     elif rectangle:
-        text += (" Rectangle: the rows hold the areas of the truths but not g; the upper edge takes "
-                 "g ≤ 1, which is a bound, the lower edge takes b = the whole grid or one position, "
-                 "below which the exact curve cannot lie; the lower edge is no bound.")
+        text += (" Rectangle: the rows hold the areas of the truths but not g. The curve takes g ≤ 1 "
+                 "and is a bound; the lower edge of the band takes b = the whole grid or one "
+                 "position, below which the curve with exact g cannot lie, and is no bound.")
     return text
 
 

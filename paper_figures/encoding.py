@@ -1,8 +1,9 @@
 """Counterexamples as ``ledger.json`` encodes them, and drawings of them.
 
 An instance is JSON: objects, lists, numbers, strings, ``{"fraction": "1/3"}`` and
-``{"array": nested lists, "dtype": name}``.  :func:`items` walks it into named leaves; masks become
-pixel grids, one-dimensional arrays bar charts, and the rest a table.
+``{"array": nested lists, "dtype": name}``; ``{"float": "inf"}`` and ``{"repr": text}`` where JSON
+has no number.  :func:`items` walks it into named leaves; masks become pixel grids, one-dimensional
+arrays bar charts, and the rest a table.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ def items(value: Any, name: str = "") -> list[Item]:
     >>> [(i.name, i.text) for i in items({"k": {"fraction": "1/3"}, "grid": [2, 3]})]
     [('k', '1/3'), ('grid', '[2, 3]')]
     """
-    if _is_fraction(value) or not isinstance(value, dict | list):
+    if _is_leaf(value):
         return [Item(name or "value", text(value))]
     if isinstance(value, dict) and "array" in value and set(value) <= {"array", "dtype"}:
         return _array(value["array"], str(value.get("dtype", "")), name or "value")
     if isinstance(value, list):
-        if not any(isinstance(v, dict | list) and not _is_fraction(v) for v in value):
+        if all(_is_leaf(v) for v in value):
             return [Item(name or "value", text(value))]
         parts = {str(i): v for i, v in enumerate(value)}
     else:
@@ -52,8 +53,8 @@ def items(value: Any, name: str = "") -> list[Item]:
 
 def text(value: Any) -> str:
     """A leaf in words."""
-    if _is_fraction(value):
-        return str(value["fraction"])
+    if isinstance(value, dict) and _is_leaf(value):
+        return str(next(iter(value.values())))
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):
@@ -128,14 +129,16 @@ def _svg(width: float, height: float, label: str, body: str) -> str:
 
 def _number(value: Any) -> float | None:
     try:
-        out = float(Fraction(value["fraction"])) if _is_fraction(value) else float(value)
-    except (TypeError, ValueError, ZeroDivisionError):
+        out = float(Fraction(value["fraction"]) if isinstance(value, dict) else value)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
     return out if math.isfinite(out) else None
 
 
-def _is_fraction(value: Any) -> bool:
-    return isinstance(value, dict) and set(value) == {"fraction"}
+def _is_leaf(value: Any) -> bool:
+    if isinstance(value, dict):
+        return len(value) == 1 and next(iter(value)) in ("fraction", "float", "repr")
+    return not isinstance(value, list)
 
 
 def _shape(nested: Any) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ def plot(rows: Any, ax: Any) -> Any:
     ax.plot(t, window(t, CENTER, SIGMA, S), color=BLUE)
     ends = np.array([CENTER - SIGMA, CENTER + SIGMA])
     ax.plot(ends, window(ends, CENTER, SIGMA, S), "o", color=RED)
-    ax.annotate("1/2 at $t_0 \\pm \\sigma$", (ends[1], 0.5), xytext=(7, -3),
+    ax.annotate("1/2 at $\\pm\\sigma$", (ends[1], 0.5), xytext=(5, -3),
                 textcoords="offset points", color=RED)
     ax.set(xlabel="$t$", ylabel="window", xlim=(-4, 4), ylim=(-0.04, 1.08), yticks=[0, 0.5, 1])
     return ax

@@ -28,7 +28,7 @@ def layout(rows: Any) -> tuple[int, int]:
 
 def size(rows: Any) -> tuple[float, float]:
     """Inches."""
-    return PAGE, 5.0
+    return PAGE, 4.6
 
 
 def plot(rows: Any, ax: Any) -> Any:
@@ -43,8 +43,8 @@ def plot(rows: Any, ax: Any) -> Any:
         panel.contour(unit, unit, values, levels=[0.5], colors="black", linewidths=0.9)
         outline = corners(rectangle)
         panel.plot(outline[:, 1], outline[:, 0], "--", color="white", lw=1.0)
-        panel.set_title(f"$\\mu$=({mu1:.2f}, {mu2:.2f}), $\\sigma$=({sigma1:.2f}, {sigma2:.2f}), "
-                        f"$\\alpha$={degrees}°", fontsize=7)
+        panel.set_title(f"$\\mu=({mu1:.2f}, {mu2:.2f})$, $\\alpha={degrees}$°\n"
+                        f"$\\sigma=({sigma1:.2f}, {sigma2:.2f})$", fontsize=7.5)
         panel.set(xlim=(-half, 1 + half), ylim=(1 + half, -half), xticks=[0, 0.5, 1],
                   yticks=[0, 0.5, 1])
         panel.grid(False)

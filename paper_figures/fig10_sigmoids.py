@@ -32,7 +32,8 @@ def plot(rows: Any, ax: Any) -> Any:
         panel.axhline(0.5, color=GREY, lw=0.7, ls=":")
         panel.plot(t, values, color=BLUE, label=title)
         panel.set_title(title)
-        panel.set(xlabel="$t$", xlim=(-6, 6), ylim=(-0.04, 1.08), yticks=[0, 0.5, 1])
+        panel.set(xlabel="$t$", xlim=(-6, 6), ylim=(-0.04, 1.08), yticks=[0, 0.5, 1],
+                  xticks=[-5, 0, 5])
     return ax
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fields import get, number
-from paper_figures.style import BLACK, BLUE, COLUMN, PAGE, RED
+from paper_figures.style import BLACK, BLUE, PAGE, RED
 
 Series = dict[int, tuple[float, float, float]]
 
@@ -29,14 +29,14 @@ def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
 
 def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
     """Inches."""
-    return max(COLUMN, PAGE * len(_grids(rows)) / 3), 3.1
+    return PAGE, 3.0
 
 
 def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     """Draw one curve per family and kind of predictor, with bars, in one panel per grid."""
     grids = _grids(rows)
     for panel, grid in zip(np.atleast_1d(ax), grids, strict=True):
-        for (family, predictors), points in sorted(series(rows, grid).items()):
+        for (family, predictors), points in series(rows, grid).items():
             n = np.array(sorted(points))
             value, low, high = (np.array([points[k][j] for k in n]) for j in range(3))
             line, marker = LINES.get(predictors, (":", "^"))
@@ -50,8 +50,10 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     bottom = min(panel.get_ylim()[0] for panel in np.atleast_1d(ax))
     for panel in np.atleast_1d(ax):
         panel.set_ylim(bottom, 1)
-    handles, labels = first.get_legend_handles_labels()
-    first.figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    legend = dict(zip(*reversed(first.get_legend_handles_labels()), strict=True))
+    bound = next(iter(legend))  # lines come before error bars; columns fill downwards
+    order = [*list(legend)[1:3], bound, *list(legend)[3:]]
+    first.figure.legend([legend[k] for k in order], order, loc="outside lower center", ncols=2)
     return ax
 
 
@@ -64,11 +66,12 @@ def series(
     for row in rows:
         if tuple(get(row, "grid")) == grid:
             found[get(row, "family"), get(row, "predictors")][int(number(row, "n"))].append(row)
+    order = [*LOOKS, *sorted({family for family, _ in found} - set(LOOKS))]
     return {
         name: {n: (float(np.mean([number(r, "value") for r in cell])),
                    min(number(r, "low") for r in cell), max(number(r, "high") for r in cell))
                for n, cell in by_n.items()}
-        for name, by_n in found.items()
+        for name, by_n in sorted(found.items(), key=lambda f: (order.index(f[0][0]), f[0][1]))
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,14 @@ TEMPLATES = Path(__file__).parent / "templates"
 class Drawing:
     """A figure on the page: an image with its caption, or what is missing.
 
-    ``source`` says which rows it was drawn from.
+    ``source`` says which rows it was drawn from; ``inches`` is its width in print.
     """
 
     entry: Entry
     source: str
     caption: str = ""
     image: str = ""
+    inches: float = 0.0
     missing: str = ""
 
 
@@ -121,7 +121,8 @@ def _draw(entry: Entry, rows: list[dict[str, Any]] | None, source: str) -> Drawi
 
     module = entry.module()
     try:
-        return Drawing(entry, source, module.caption(rows), data_uri(draw(module, rows)))
+        return Drawing(entry, source, module.caption(rows), data_uri(draw(module, rows)),
+                       module.size(rows)[0])
     except (ValueError, KeyError, TypeError) as error:
         return Drawing(entry, source, missing=f"{source.split(':')[0]}: not drawn, {error}")
 
@@ -208,5 +209,5 @@ def _instance(value: Any) -> dict[str, Any] | None:
         return None
     parts = items(value)
     return {"drawn": [(i.name, Markup(i.svg)) for i in parts if i.svg],
-            "table": [(i.name, i.text) for i in parts if not i.svg],
-            "text": html.unescape("; ".join(f"{i.name} = {i.text}" for i in parts))}
+            "masks": any('class="off"' in i.svg for i in parts),
+            "table": [(i.name, i.text) for i in parts if not i.svg]}

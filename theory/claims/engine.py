@@ -155,7 +155,7 @@ class _Verification:
             number = float(value)
         except OverflowError:
             number = math.inf if value > 0 else -math.inf
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ClaimError(f"claim {claim.id}: margin must be a number, got "
                              f"{type(value).__name__}") from error
         if math.isnan(number):

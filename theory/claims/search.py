@@ -379,6 +379,8 @@ def _simpler(c: Choice) -> list[Choice]:
     elif c.type == "float" and math.isfinite(c.value):
         values = [0.0, 1.0, 0.5, float(round(c.value))]
         values += [round(c.value, digits) for digits in range(1, 7)]
+        if c.value == round(c.value):
+            values += [float(int(c.value / 2)), c.value - math.copysign(1.0, c.value)]
     out = []
     for value in values:
         clipped = _clip(c, value) if c.type == "float" else value
@@ -403,5 +405,6 @@ def _cost(c: Choice) -> float:
     if c.type == "float":
         if not math.isfinite(c.value):
             return 100.0
-        return float(len(repr(abs(c.value)))) + (0.5 if c.value < 0 else 0.0) - 3.0
+        size = math.log2(1 + abs(c.value)) / 1100
+        return float(len(repr(abs(c.value)))) + (0.5 if c.value < 0 else 0.0) - 3.0 + size
     return float(len(c.value))

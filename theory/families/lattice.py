@@ -113,7 +113,7 @@ def range_codes(values: np.ndarray, tie: float, low: float, high: float) -> np.n
         values: projections of at most 64 points; ``tie``: the gap up to which they count as equal.
 
     >>> sorted(range_codes(np.array([0, 1, 2]), 0, 1, 1).tolist())
-    [1, 3, 4, 6]
+    [1, 2, 3, 4, 6]
     """
     order = np.argsort(values, kind="stable")
     ranked = values[order]

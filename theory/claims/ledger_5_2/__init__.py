@@ -1,7 +1,8 @@
 """The claims of section 5.2 and Appendices D and E: fitting rate, contamination, separation."""
 
-from theory.claims.ledger_5_2 import appendix_e, fitting, mixture, separation
+from theory.claims.ledger_5_2 import appendix_e, fitting, mixture, monotone, separation
 
-CLAIMS = [*fitting.CLAIMS, *mixture.CLAIMS, *separation.CLAIMS, *appendix_e.CLAIMS]
+CLAIMS = [*fitting.CLAIMS, *mixture.CLAIMS, *separation.CLAIMS, *monotone.CLAIMS,
+          *appendix_e.CLAIMS]
 
 __all__ = ["CLAIMS"]

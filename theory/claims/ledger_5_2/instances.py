@@ -1,4 +1,4 @@
-"""Strategies and small ranges of contamination models, in exact arithmetic.
+"""Strategies, small ranges and quantities of contamination models, in exact arithmetic.
 
 An instance is a dict of object arrays of Fractions ``(atoms,)``: ``pure``, ``other``,
 ``background`` and ``fitting``; or ``low`` and ``high``, two fitting maps with low <= high.
@@ -13,7 +13,33 @@ from typing import Any
 
 import numpy as np
 
+from theory.separation import mixture_density, total_variation
+
 HALF = Fraction(1, 2)
+TOP = 60
+SMALL = "two atoms, densities in halves, lambda in {0, 1/2, 1}"
+
+
+def classes(instance: dict[str, Any], key: str = "fitting") -> tuple[np.ndarray, np.ndarray]:
+    """The two contaminated densities of an instance, under the map ``key``."""
+    p, other = (mixture_density(instance[k], instance["background"], instance[key])
+                for k in ("pure", "other"))
+    return p, other
+
+
+def separation(instance: dict[str, Any], key: str = "fitting") -> Fraction:
+    """``d_TV`` of the two contaminated classes."""
+    return total_variation(*classes(instance, key))
+
+
+def pure_separation(instance: dict[str, Any]) -> Fraction:
+    """``d_TV`` of the two pure classes."""
+    return total_variation(instance["pure"], instance["other"])
+
+
+def arguments(instance: dict[str, Any], key: str = "fitting") -> tuple[Any, Any, Any]:
+    """What the bounds of Theorem 2 take: both pure densities and lambda."""
+    return instance["pure"], instance["other"], instance[key]
 
 
 def defined(instance: dict[str, Any], key: str = "fitting") -> bool:
@@ -24,29 +50,21 @@ def defined(instance: dict[str, Any], key: str = "fitting") -> bool:
 
 def mixtures(atoms: int = 4) -> Any:
     """Mixtures on 1 to ``atoms`` atoms, eta defined or not."""
-    from hypothesis import strategies as st
-
-    from theory import strategies
-
-    return st.integers(1, atoms).flatmap(lambda k: strategies.mixtures(k, exact=True))
+    return _numbers(1, atoms, 4, _mixture)
 
 
 def defined_mixtures(atoms: int = 4) -> Any:
     """Mixtures with eta defined, as the paper assumes."""
-    return mixtures(atoms).filter(defined)
+    return _numbers(1, atoms, 4, lambda rows: with_eta(_mixture(rows)))
 
 
 def constant_mixtures(atoms: int = 4) -> Any:
     """Mixtures whose lambda is one number below 1."""
-    from hypothesis import strategies as st
+    def build(rows: list[Any]) -> dict[str, Any]:
+        level = Fraction(min(rows[3][0], TOP - 1), TOP)
+        return {**_mixture(rows), "fitting": np.array([level] * len(rows[0]), dtype=object)}
 
-    def spread(pair: tuple[dict[str, Any], Fraction]) -> dict[str, Any]:
-        instance, value = pair
-        return {**instance, "fitting": np.array([value] * len(instance["pure"]), dtype=object)}
-
-    level = st.tuples(st.integers(0, 59), st.integers(1, 60)).map(
-        lambda p: Fraction(p[0], p[0] + p[1]))
-    return st.tuples(mixtures(atoms), level).map(spread)
+    return _numbers(1, atoms, 4, build)
 
 
 def apart_mixtures(extra: int = 3, *, disjoint: bool) -> Any:
@@ -54,52 +72,69 @@ def apart_mixtures(extra: int = 3, *, disjoint: bool) -> Any:
 
     Atom 0 belongs to ``other`` alone and atom 1 to ``pure``; each further atom has an owner.
     """
-    from hypothesis import strategies as st
+    def build(rows: list[Any]) -> dict[str, Any]:
+        p, q, owner = list(rows[0]), list(rows[1]), rows[4]
+        p[0], q[0], p[1] = 0, max(q[0], 1), max(p[1], 1)
+        for atom in range(1, len(p)):
+            if disjoint and (atom == 1 or owner[atom] <= TOP // 2):
+                q[atom] = 0
+            elif disjoint:
+                p[atom] = 0
+        return with_eta(_mixture([p, q, *rows[2:4]]))
 
-    from theory.strategies import fitting_values, simplex
-
-    weight = st.integers(0, 20)
-    owner = st.sampled_from(["pure", "other", "neither"] + ([] if disjoint else ["both"]))
-    atom = st.tuples(owner, weight, weight)
-    first = st.tuples(st.just("other"), st.just(0), st.integers(1, 20))
-    second = st.tuples(st.just("pure" if disjoint else "both"), st.integers(1, 20), weight)
-
-    def build(atoms: list[Any]) -> dict[str, Any]:
-        p = [w if owned in ("pure", "both") else 0 for owned, w, _ in atoms]
-        q = [w if owned in ("other", "both") else 0 for owned, _, w in atoms]
-        return {"pure": density(p), "other": density(q)}
-
-    def on(k: int) -> Any:
-        return st.tuples(
-            st.tuples(first, second, *[atom] * k).map(build),
-            st.fixed_dictionaries({"background": simplex(k + 2, exact=True),
-                                   "fitting": fitting_values(k + 2, exact=True)}),
-        ).map(lambda parts: {**parts[0], **parts[1]})
-
-    return st.integers(0, extra).flatmap(on).filter(defined)
+    return _numbers(2, extra + 2, 5, build)
 
 
 def ordered_maps(min_atoms: int = 2, max_atoms: int = 4) -> Any:
-    """Mixtures with two maps, ``low <= high`` at every atom and eta defined for both."""
+    """Mixtures with two maps, ``low <= high`` (often equal) and eta defined for both."""
+    def build(rows: list[Any]) -> dict[str, Any]:
+        instance = _mixture(rows)
+        low = instance.pop("fitting")
+        step = np.array([Fraction(max(0, 2 * n - TOP), TOP) for n in rows[4]], dtype=object)
+        high = with_eta({**instance, "fitting": low + (1 - low) * step})["fitting"]
+        return {**instance, "low": np.minimum(low, high), "high": high}
+
+    return _numbers(min_atoms, max_atoms, 5, build)
+
+
+def density_pairs(atoms: int = 5) -> Any:
+    """``{"p", "q"}``, two densities on 1 to ``atoms`` atoms."""
+    return _numbers(1, atoms, 2, lambda rows: {"p": density(rows[0]), "q": density(rows[1])})
+
+
+def with_eta(instance: dict[str, Any]) -> dict[str, Any]:
+    """The instance, with lambda = 0 at one atom of the background if eta were undefined."""
+    if defined(instance):
+        return instance
+    lam = instance["fitting"].copy()
+    lam[int(np.argmax(instance["background"] > 0))] = Fraction(0)
+    return {**instance, "fitting": lam}
+
+
+def fitting(numbers: Any) -> np.ndarray:
+    """Values of lambda from integers in [0, 60]."""
+    return np.array([Fraction(n, TOP) for n in numbers], dtype=object)
+
+
+def _mixture(rows: Any) -> dict[str, Any]:
+    return {"pure": density(rows[0]), "other": density(rows[1]), "background": density(rows[2]),
+            "fitting": fitting(rows[3])}
+
+
+def _numbers(low: int, high: int, rows: int, build: Any) -> Any:
+    """``build`` of ``rows`` rows of k integers in [0, 60], k from ``low`` to ``high``."""
     from hypothesis import strategies as st
 
-    from theory.strategies import fitting_values
+    def of(k: int) -> Any:
+        return st.tuples(*[st.integers(0, TOP)] * (k * rows)).map(
+            lambda flat: build([flat[i * k:(i + 1) * k] for i in range(rows)]))
 
-    def sort(parts: tuple[dict[str, Any], Any]) -> dict[str, Any]:
-        instance, b = dict(parts[0]), parts[1]
-        a = instance.pop("fitting")
-        return {**instance, "low": np.minimum(a, b), "high": np.maximum(a, b)}
-
-    def on(k: int) -> Any:
-        from theory.strategies import mixtures as of
-
-        return st.tuples(of(k, exact=True), fitting_values(k, exact=True)).map(sort)
-
-    return st.integers(min_atoms, max_atoms).flatmap(on).filter(lambda i: defined(i, "high"))
+    return st.one_of([of(k) for k in range(low, high + 1)])
 
 
-def density(weights: list[int]) -> np.ndarray:
-    """The density proportional to integer weights."""
+def density(weights: Any) -> np.ndarray:
+    """The density proportional to integer weights, uniform if all are 0."""
+    weights = list(weights) if any(weights) else [1] * len(weights)
     return np.array([Fraction(w, sum(weights)) for w in weights], dtype=object)
 
 
