@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,19 +102,21 @@ def _drawings(entry: Entry, run: Path, committed: Path) -> list[Drawing]:
     """The figure from this run and from the committed rows, where both are there."""
     if entry.rows is None:
         return [_draw(entry, None, "computed from the definitions in theory; no rows")]
-    out, absent = [], []
+    out: list[Drawing] = []
+    absent: list[str] = []
     for label, folder in (("this run", run), ("committed rows", committed)):
-        path = folder / entry.rows
         try:
             loaded = load_rows(entry, folder)
         except FileNotFoundError as error:
-            absent.append(Drawing(entry, label, missing=f"{label}: {error}"))
+            absent.append(f"{label}: {error}")
         except (ValueError, OSError) as error:
             out.append(Drawing(entry, label, missing=f"{label}: {error}"))
         else:
-            out.append(_draw(entry, loaded, f"{label}, {path.name}: {_origin(loaded)}"))
+            out.append(_draw(entry, loaded, f"{label}, {entry.rows}: {_origin(loaded)}"))
+    if not out:
+        return [Drawing(entry, "no rows", missing="; ".join(absent))]
     # committed rows are an extra: their absence is no gap when this run has the figure
-    return out + [d for d in absent if d.source == "this run" or not out]
+    return [Drawing(entry, "this run", missing=why) for why in absent if why.startswith("this run")] + out
 
 
 def _draw(entry: Entry, rows: list[dict[str, Any]] | None, source: str) -> Drawing:
@@ -166,7 +169,6 @@ def _sections(ledger: dict[str, Any]) -> list[dict[str, Any]]:
     sections = []
     for v in ledger["verdicts"]:
         evidence = [e for e in v.get("evidence") or [] if isinstance(e, dict)]
-        figure = Path(str(v.get("figure") or "")).stem
         sections.append({
             **{name: v.get(name) or "" for name in (
                 "id", "source", "kind", "words", "assumptions", "code", "test", "undefined_why",
@@ -184,7 +186,8 @@ def _sections(ledger: dict[str, Any]) -> list[dict[str, Any]]:
             "undefined_at": _instance(v.get("undefined_at")),
             "amendment": v.get("amendment") or "", "amendment_known": v.get("amendment") in ids,
             "amends": amends.get(v["id"], []),
-            "figure": figure, "figure_known": figure in FIGURES,
+            "figures": _figures(str(v.get("figure") or "")),
+            "equality": v.get("kind") == "equality",
             "replay": f"python -m theory verify {v['id']} --seed {ledger.get('seed', 0)}"
                       + (" --deep" if ledger.get("mode") == "deep" else ""),
         })
@@ -192,13 +195,27 @@ def _sections(ledger: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _evidence(e: dict[str, Any]) -> dict[str, str]:
-    notes = []
-    if isinstance(e.get("instances"), int):
-        notes.append(f"{e['instances']:,} instances".replace(",", " "))
-    if e.get("closest") is not None:
+    text, notes = str(e.get("text", "")), []
+    if isinstance(e.get("instances"), int) and f"{e['instances']} instance" not in text:
+        notes.append(f"{e['instances']} instances")
+    if e.get("closest") is not None and "margin" not in text and "from 0" not in text:
         notes.append(f"closest margin {ledgers.margin_text(e['closest'])}")
-    return {"kind": str(e.get("kind", "")), "text": str(e.get("text", "")),
-            "notes": "; ".join(notes)}
+    return {"kind": str(e.get("kind", "")), "text": text, "notes": "; ".join(notes)}
+
+
+def _figures(field: str) -> list[tuple[str, str]]:
+    """``(words, name)`` of the figures a claim names; the name is empty where there is none here.
+
+    >>> _figures("Fig. 2, rademacher_vs_n, Fig. 4")
+    [('Fig. 2', 'fig02_window'), ('rademacher_vs_n', 'rademacher_vs_n'), ('Fig. 4', '')]
+    """
+    out = []
+    for words in filter(None, (part.strip() for part in field.split(","))):
+        number = re.fullmatch(r"(?:Fig\.|Figure)\s*(\d+)", words)
+        start = f"fig{int(number[1]):02d}_" if number else words.removesuffix(".py").split("/")[-1]
+        found = [n for n in FIGURES if n == start or (number and n.startswith(start))]
+        out.append((words, found[0] if found else ""))
+    return out
 
 
 def _instance(value: Any) -> dict[str, Any] | None:

@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 ARITY = {"mfrac": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2, "mroot": 2, "msubsup": 3,
          "munderover": 3}
 
+_ARROWS = tuple("⟸⟹⟺⇐⇒⇔⟵⟶⟷↦")  # browsers put no space around the long ones
+
 # MathML Core has no mathvariant but "normal": letters of the Unicode alphabets take its place
 _STARTS = {  # of the capitals and of the small letters
     "script": (0x1D49C, 0x1D4B6), "double-struck": (0x1D538, 0x1D552),
@@ -48,6 +50,8 @@ def mathml(latex: str) -> str:
             raise NotTypeset(f"unknown command {element.text}")
         if len(element) != ARITY.get(element.tag, len(element)):
             raise NotTypeset(f"{element.tag} needs {ARITY[element.tag]} parts, got {len(element)}")
+        if element.tag == "mo" and element.text in _ARROWS:
+            element.attrib |= {"lspace": "0.4em", "rspace": "0.4em"}
         variant = element.attrib.get("mathvariant")
         if variant in _STARTS and element.text:
             element.text = "".join(_letter(c, variant) for c in element.text)

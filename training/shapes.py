@@ -1,11 +1,13 @@
 r"""Images of textured rectangles with known masks, drawn on the fly.
 
-Every image shows one object, some distractors and a cue.  The label is the texture inside the
-object; distractors bear textures too, so the label is known only to who knows where the object is,
-which the cue tells.  The truth is realisable: a rectangle in the coordinates of the ATTENTION grid
-(Eq. 5), rasterised there by :func:`theory.rectangle.hard_mask`; the image is drawn from the same
-rectangle through :func:`theory.rectangle.image_to_grid`.  Dials turn the regime (``binding``,
-``distractors``, ``cue``); the default is the one in which attention is needed.
+Every image is a mosaic of four textures and shows one object, some distractors and a cue.  The
+label is the texture that prevails inside the object.  Distractors have prevailing textures too, so
+the label is known only to who knows where the object is, which the cue tells.  The truth is
+realisable: a rectangle in the coordinates of the ATTENTION grid (Eq. 5), rasterised there by
+:func:`theory.rectangle.hard_mask`; the image is drawn from the same rectangle through
+:func:`theory.rectangle.image_to_grid`.  Dials turn the regime (``binding``, ``distractors``,
+``cue``); the default is the one in which attention is needed, and in which every part of the object
+tells something of the label and every part outside is noise, so that the right extent pays.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ class ShapesConfig:
     Args:
         image: (height, width) in pixels, multiples of ``stride``.
         stride: pixels per cell of the attention grid.
-        half_widths: least and largest half-width, in units of the shorter side of the grid: one
-            is drawn from the upper half of this interval, the other from the lower half.
+        half_widths: least and largest half-width in grid coordinates (where the grid is 1 wide):
+            one is drawn from the upper half of this interval, the other from the lower half.
         axis_aligned: angle 0 (or a quarter turn) only; otherwise uniform.
         cue: "outline" is a frame parallel to the object, "ring" a circle about it (which says
             nothing of extent and angle), "none" leaves nothing to tell object from distractor.
@@ -41,32 +43,36 @@ class ShapesConfig:
         distractors: "independent" textures, "balanced" (the three other textures, once each, so
             that their complement is the label) or "none".
         n_distractors: how many, for "independent".
+        background: "textured" (random tiles) or "plain" (gray).
+        purity: probability of a tile of a patch to show the patch's own texture, else any of four.
+        tile: side of the tiles, pixels.
         contrast: amplitude of the textures.
         noise: standard deviation of the (uniform) pixel noise.
         period: of the gratings, pixels.
         gap, line: distance of a far cue from the object and thickness of the cue, pixels.
     """
 
-    image: tuple[int, int] = (48, 48)
+    image: tuple[int, int] = (64, 64)
     stride: int = 4
-    half_widths: tuple[float, float] = (0.12, 0.26)
+    half_widths: tuple[float, float] = (0.09, 0.17)
     axis_aligned: bool = False
     cue: str = "outline"
     binding: str = "far"
     distractors: str = "independent"
-    n_distractors: int = 4
+    n_distractors: int = 2
     background: str = "textured"
-    purity: float = 1.0
+    purity: float = 0.6
     tile: int = 4
     contrast: float = 0.3
-    noise: float = 0.2
+    noise: float = 0.1
     period: float = 4.0
     gap: float = 5.0
     line: float = 2.0
 
     def __post_init__(self) -> None:
         choices = {"cue": ("outline", "ring", "none"), "binding": ("far", "local"),
-                   "distractors": ("independent", "balanced", "none")}
+                   "distractors": ("independent", "balanced", "none"),
+                   "background": ("textured", "plain")}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
@@ -85,7 +91,14 @@ class ShapesConfig:
         for name in ("n_distractors", "contrast", "noise", "gap"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        for name in ("period", "line"):
+        if not 0 <= self.purity <= 1:
+            raise ValueError(f"purity must be in [0, 1], got {self.purity}")
+        if self.binding == "far" and not self.gap > self.reach:
+            raise ValueError(
+                f"a far cue must be more than {self.reach:.3g} pixels away, the diagonal of a patch "
+                f"of {self.stride} pixels, got gap {self.gap}"
+            )
+        for name in ("period", "line", "tile"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
@@ -93,6 +106,11 @@ class ShapesConfig:
     def grid(self) -> tuple[int, int]:
         """Sides of the attention grid."""
         return self.image[0] // self.stride, self.image[1] // self.stride
+
+    @property
+    def reach(self) -> float:
+        """The largest distance of two pixels of one patch of ``stride`` x ``stride``."""
+        return 2**0.5 * (self.stride - 1)
 
 
 @dataclass(frozen=True, eq=False)

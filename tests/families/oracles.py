@@ -26,7 +26,7 @@ CATALOGUE: list[Family] = [
     Rectangles(3, 3),
     Rectangles(1, 4, empty=True),
     Rectangles(3, 4, min_area=2, max_area=6, min_side=1, max_side=3),
-    Rectangles(3, 4, min_side=2, zone=(1, 3, 0, 3)),
+    Rectangles(3, 4, min_side=2, zone=(0, 2, 1, 3)),
     Rectangles(3, 3, zone=RING, empty=True),
     RotatedRectangles(3, 3),
     RotatedRectangles(1, 5),

@@ -125,6 +125,10 @@ def test_what_is_no_mask_of_the_grid_is_no_member(family: Family):
     assert member[None] not in family
     assert np.zeros((h, w)) not in family
     assert 0.5 * member not in family
+    for value in (0, 2, np.nan):
+        other = np.ones((h, w))
+        other[-1, -1] = value
+        assert other not in family
     assert np.ones((h, w), dtype=bool) not in family
     assert np.full((h, w), "1") not in family
     assert [[1], [1, -1]] not in family

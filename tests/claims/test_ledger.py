@@ -1,0 +1,84 @@
+"""The ledger as a whole: complete entries, amendments, light import, verdicts as recorded."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from theory.claims import runner
+from theory.claims.ledger import ledger, recorded
+from theory.claims.model import STATUSES
+from theory.cli import markdown_table
+
+ROOT = Path(__file__).parents[2]
+CLAIMS = ledger()
+IDS = sorted(CLAIMS)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_entries_are_complete(name):
+    claim = CLAIMS[name]
+    assert claim.title and claim.source and claim.statement and claim.words
+    assert claim.origin in ("paper", "amended", "beyond")
+    assert "$" not in claim.statement
+    if claim.test:
+        assert (ROOT / claim.test.split("::")[0]).exists(), claim.test
+    module, _, attribute = claim.code.rpartition(".")
+    path = ROOT / claim.code.replace(".", "/")
+    parent = ROOT / module.replace(".", "/")
+    assert path.is_dir() or path.with_suffix(".py").exists() or (
+        re.search(rf"^(def|class) {attribute}\b|^{attribute}\b", "".join(
+            p.read_text() for p in [parent.with_suffix(".py"), *parent.glob("*.py")] if p.exists()),
+            re.M)), claim.code
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_statements_typeset(name):
+    from latex2mathml.converter import convert
+
+    assert "<math" in convert(CLAIMS[name].statement)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_what_fails_carries_an_amendment(name):
+    claim, status = CLAIMS[name], recorded()[name]
+    assert status in STATUSES
+    if claim.origin == "paper" and status in ("refuted", "vacuous", "ill-posed"):
+        assert claim.amendment is not None
+        assert recorded()[claim.amendment.id] not in ("refuted", "ill-posed"), claim.amendment.id
+
+
+def test_the_record_covers_the_ledger():
+    assert set(recorded()) == set(CLAIMS)
+
+
+def test_the_readme_shows_the_table():
+    assert markdown_table(list(CLAIMS.values()), recorded()) in (ROOT / "README.md").read_text()
+
+
+def test_quick_verification_gives_the_recorded_verdicts(tmp_path):
+    """The whole ledger, as `make reproduce` runs it; 60 s is the goal on two free cores."""
+    start = time.perf_counter()
+    got = {v["id"]: v for v in runner.run(IDS, effort=runner.QUICK, jobs=1)}
+    seconds = time.perf_counter() - start
+    changed = {i: (recorded()[i], got[i]["status"]) for i in IDS if got[i]["status"] != recorded()[i]}
+    assert not changed
+    json.dumps(list(got.values()), allow_nan=False)
+    assert seconds < 240, f"{seconds:.0f} s in one process beside other tests"
+
+
+@pytest.mark.parametrize("name", [i for i in IDS if recorded().get(i) == "refuted"])
+def test_counterexamples_replay(name):
+    """Another seed finds a counterexample too, and its margin is negative (or not zero)."""
+    from theory.claims import verify
+
+    verdict = verify(CLAIMS[name], examples=300, seed=1, budget=4, amendment=False)
+    assert verdict.status == "refuted"
+    if verdict.counterexample is not None:
+        margin = CLAIMS[name].margin(verdict.counterexample)
+        assert margin == verdict.counterexample_margin
+        assert margin != 0 if CLAIMS[name].kind == "equality" else margin < 0

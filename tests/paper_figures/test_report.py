@@ -1,0 +1,295 @@
+"""The report: one page, nothing from outside, every claim on it, gaps marked in place."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from paper_figures.__main__ import main
+from paper_figures.encoding import items
+from paper_figures.ledger import LedgerError, load, margin_text, summary
+from paper_figures.report import write_report
+from paper_figures.typeset import NotTypeset, mathml, statement
+from sims.rademacher_cells import cells, compute
+from tests.paper_figures.make_ledger import ledger, training_rows, verdict
+
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Checks nesting and collects ids, addresses, headings and text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.stack, self.ids, self.addresses, self.levels, self.words = [], [], [], [], []
+        self.alts = []
+        self.feed(text)
+        self.close()
+        assert self.stack == []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        self.addresses += [(tag, v) for k, v in attrs.items()
+                           if k in ("src", "href", "xlink:href", "action", "srcset", "poster")]
+        if re.fullmatch("h[1-6]", tag):
+            self.levels.append(int(tag[1]))
+        if tag == "img":
+            self.alts.append(attrs.get("alt", ""))
+        assert tag not in ("script", "iframe", "object", "embed")
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.stack.pop()
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def fill(run, *, with_ledger=True, with_rows=True):
+    run.mkdir()
+    if with_ledger:
+        (run / "ledger.json").write_text(json.dumps(ledger()))
+    if with_rows:
+        rows = [{"schema": 1, "version": "0.1.0", **c, **compute(c), "seconds": 0.01}
+                for c in cells("quick", 0) if c["n"] <= 4]
+        for name, lines in (("rademacher", rows), ("training", training_rows())):
+            (run / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
+    return run
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    report = write_report(fill(folder / "run"), folder / "out", folder)
+    text = Path(report.path).read_text()
+    return text, Page(text), report
+
+
+def section(text, id):
+    start = text.index(f'<article id="claim-{id}"')
+    return text[start:text.index("</article>", start)]
+
+
+def test_it_parses_and_asks_nothing_from_outside(page):
+    text, parsed, _ = page
+    for tag, address in parsed.addresses:
+        assert address.startswith(("#", "data:")), (tag, address)
+    assert "@import" not in text and not re.search(r"url\(\s*['\"]?(?!data:|#)", text)
+    assert len(parsed.addresses) > 20
+
+
+def test_every_claim_is_there_once_and_every_link_has_a_target(page):
+    _, parsed, _ = page
+    assert len(parsed.ids) == len(set(parsed.ids))
+    for v in ledger()["verdicts"]:
+        assert f"claim-{v['id']}" in parsed.ids
+    for _, address in parsed.addresses:
+        if address.startswith("#"):
+            assert address[1:] in parsed.ids, address
+
+
+def test_headings_do_not_skip_a_level_and_images_have_words(page):
+    _, parsed, _ = page
+    assert parsed.levels[0] == 1 and parsed.levels.count(1) == 1
+    assert all(b <= a + 1 for a, b in zip(parsed.levels, parsed.levels[1:], strict=False))
+    assert len(parsed.alts) == 5 and all(len(alt) > 80 for alt in parsed.alts)
+
+
+def test_counts_are_computed(page):
+    text, _, report = page
+    counted = dict(re.findall(r'class="number">(\d+)</span> <span class="badge ([a-z-]+)"', text)
+                   [i][::-1] for i in range(7))
+    assert counted == {"holds": "1", "unrefuted": "1", "refuted": "2", "vacuous": "1",
+                       "ill-posed": "1", "measured": "1", "unchecked": "1"}
+    assert report.summary == ("8 claims: 1 holds, 1 unrefuted, 2 refuted, 1 vacuous, 1 ill-posed, "
+                              "1 measured, 1 unchecked; 1 verdict changed")
+    assert "1 verdict\nchanged" in text and 'href="#claim-sec-4.3"' in text
+    assert report.missing == () and report.broken == ()
+
+
+def test_a_section_says_all_of_a_verdict(page):
+    text, _, _ = page
+    thm = section(text, "thm-1")
+    assert "<math" in thm and "<mfrac>" in thm and "Theorem 1: generalization" in thm
+    assert "z3: the ceiling implies it" in thm and "12345 instances" in thm
+    assert "random samples &amp; &lt;masks&gt;" in thm  # escaped
+    assert "python -m theory verify thm-1 --seed 3" in thm
+    assert 'href="#claim-thm-1-ceiling"' in thm and "closest margin 1/3" in thm
+    assert 'href="#claim-thm-1"' in section(text, "thm-1-ceiling")
+    assert "not in this ledger" in section(text, "prop-4")
+    assert "recorded as unchecked" in section(text, "sec-4.3")
+    assert "<code>\\notacommand{x}</code>" in section(text, "eq-5")
+    assert "Eq. 5 divides by H - 1" in section(text, "eq-5")
+    assert 'href="#figure-fig02_window"' in section(text, "sec-5.2-monotone")
+
+
+def test_counterexamples_are_drawn(page):
+    text, _, _ = page
+    masks = section(text, "sec-5.1")
+    assert masks.count("<svg") == 2 and 'aria-label="a: 2 by 3 grid, 3 of 6 cells are +1"' in masks
+    assert masks.count('class="on"') == 6 and masks.count('class="off"') == 6
+    assert "two halves" in masks and "[2, 3]" in masks and "-1/3" in masks
+    bars = section(text, "sec-5.2-monotone")
+    assert 'aria-label="pure: 1/3, 1/3, 1/3"' in bars and "0.99" in bars
+    assert 'fill-opacity="0.625"' in bars and "rectangle (Rectangle).angle" in bars
+
+
+def test_both_sources_of_rows_are_shown_and_named(tmp_path):
+    run = fill(tmp_path / "run")
+    (tmp_path / "rows").mkdir()
+    for name in ("rademacher", "training"):
+        (tmp_path / "rows" / f"{name}.jsonl").write_bytes((run / f"{name}.jsonl").read_bytes())
+    report = write_report(run, tmp_path / "out", tmp_path / "rows")
+    text = report.path.read_text()
+    assert len(Page(text).alts) == 7
+    assert text.count('class="source">this run<') == text.count('class="source">committed rows<')
+    assert "Source: this run, rademacher.jsonl: 16 rows; version 0.1.0; seed 0" in text
+    assert "test machine" in text
+
+
+def test_an_empty_run_is_reported_in_place(tmp_path, capsys):
+    run = fill(tmp_path / "run", with_ledger=False, with_rows=False)
+    code = main(["report", "--run", str(run), "--out", str(tmp_path / "out"), "--rows", str(run)])
+    captured = capsys.readouterr()
+    assert code == 0 and "ledger.json is not there" in captured.out
+    assert captured.err.count("missing:") == 3
+    text = (tmp_path / "out" / "index.html").read_text()
+    parsed = Page(text)
+    assert "The ledger is missing" in text and text.count("<strong>Missing.</strong>") == 2
+    assert len(parsed.alts) == 3
+
+
+def test_committed_rows_stand_in_for_a_run_without_rows(tmp_path):
+    source = fill(tmp_path / "rows", with_ledger=False)
+    run = fill(tmp_path / "run", with_rows=False)
+    text = write_report(run, tmp_path / "out", source).path.read_text()
+    assert text.count('class="source">committed rows<') == 2 and len(Page(text).alts) == 5
+    assert text.count("<strong>Missing.</strong> this run:") == 2
+
+
+def test_broken_inputs_are_marked_and_exit_with_1(tmp_path, capsys):
+    run = fill(tmp_path / "run")
+    (run / "ledger.json").write_text('{"schema": 1, "verd')
+    rows = training_rows()
+    del rows[3]["train_areas"]
+    (run / "training.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    (run / "rademacher.jsonl").write_text('{"key": \n{}\n')
+    code = main(["report", "--run", str(run), "--out", str(tmp_path), "--rows", str(tmp_path)])
+    captured = capsys.readouterr()
+    assert code == 1 and captured.err.count("unreadable:") == 3
+    text = (tmp_path / "index.html").read_text()
+    Page(text)
+    assert "not JSON" in text and "rademacher.jsonl:1" in text and "train_areas" in text
+
+
+def test_no_run_directory_exits_with_2(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["report", "--run", str(tmp_path / "no"), "--out", str(out)]) == 2
+    captured = capsys.readouterr()
+    assert "does not exist" in captured.err and not out.exists() and captured.out == ""
+    with pytest.raises(SystemExit) as stop:
+        main(["report"])
+    assert stop.value.code == 2
+
+
+def test_the_last_line_says_where_and_what(tmp_path, capsys):
+    run = fill(tmp_path / "run")
+    assert main(["report", "--run", str(run), "--out", str(tmp_path), "--rows", str(tmp_path)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(str(tmp_path / "index.html") + ": 8 claims: 1 holds")
+    assert last.endswith("1 verdict changed")
+
+
+@pytest.mark.parametrize("content,words", [
+    ("[]", "schema must be 1, got 'list'"),
+    ('{"schema": 2}', "schema must be 1, got 2"),
+    ('{"schema": 1, "verdicts": []}', "at least one verdict"),
+    ('{"schema": 1, "verdicts": [3]}', "verdict 0 is no object"),
+    ('{"schema": 1, "verdicts": [{"id": "a"}]}', "verdict 0 lacks 'status'"),
+    ('{"schema": 1, "verdicts": [{"id": "a", "status": "true"}]}', "status must be one of"),
+    (json.dumps({"schema": 1, "verdicts": [verdict("a", "holds")] * 2}), "stands twice"),
+    ("nonsense", "not JSON"),
+])
+def test_bad_ledgers(tmp_path, content, words):
+    path = tmp_path / "ledger.json"
+    path.write_text(content)
+    with pytest.raises(LedgerError, match=words):
+        load(path)
+
+
+def test_a_verdict_with_the_bare_minimum_is_shown(tmp_path):
+    (tmp_path / "ledger.json").write_text(
+        json.dumps({"schema": 1, "verdicts": [{"id": "a", "status": "holds"}]}))
+    report = write_report(tmp_path, tmp_path, tmp_path)
+    assert report.summary == "1 claim: 1 holds; 1 verdict changed"  # nothing was recorded
+    assert "claim-a" in Page(report.path.read_text()).ids
+
+
+@pytest.mark.parametrize("latex", [
+    r"\hat{\mathcal R}_S\le\tfrac{1}{4N}\sum_i\bigl[\max_b\Psi(b,a_i)-\min_b\Psi(b,a_i)\bigr]",
+    r"\mathbb E\,g\le\sqrt{\tfrac{\log(1/\delta)}{2N}},\qquad g(a)=\max_{b\in\mathcal A}\Phi(b,a)",
+    r"\begin{pmatrix}\cos\alpha&-\sin\alpha\\ \sin\alpha&\cos\alpha\end{pmatrix}",
+    r"\{x : \lVert x\rVert_\infty \le 1\}",
+])
+def test_statements_of_the_ledger_are_typeset(latex):
+    out = mathml(latex)
+    assert out.startswith("<math") and "mathvariant" not in out and "xmlns" not in out
+    Page(out)
+
+
+def test_script_letters_and_arrows():
+    assert "𝒜" in mathml(r"\mathcal{A}") and "ℛ" in mathml(r"\mathcal R")
+    assert "𝔼" in mathml(r"\mathbb E") and 'lspace="0.4em"' in mathml(r"a \Leftrightarrow b")
+
+
+@pytest.mark.parametrize("latex", [r"\notacommand{x}", r"\frac{a", r"\left( a", r"\frac{a}"])
+def test_what_cannot_be_typeset_is_shown_as_latex(latex):
+    with pytest.raises(NotTypeset):
+        mathml(latex)
+    assert statement(latex) == f"<code>{latex}</code>"
+    assert statement("  ") == "" and statement(r"\x<y") == r"<code>\x&lt;y</code>"
+
+
+def test_items_of_odd_instances():
+    named = {i.name: i.text for i in items(
+        {"a": {"array": 0.5, "dtype": "float64"}, "b": {"float": "inf"}, "c": [[1, 2], [3]],
+         "d": None, "e": {"array": [], "dtype": "int8"}, "f": {"repr": "object()"},
+         "g": {"type": "Pair", "x": {"fraction": "2/7"}}})}
+    assert named == {"a": "0.5", "b": "inf", "c.0": "[1, 2]", "c.1": "[3]", "d": "None",
+                     "e": "[]", "f": "object()", "g (Pair).x": "2/7"}
+    assert items(3)[0].name == "value"
+
+
+def test_items_draw_by_shape():
+    def drawn(nested):
+        return [i.svg.count("<rect") for i in items({"array": nested, "dtype": "float64"})]
+
+    assert drawn([[1, -1]]) == [2] and drawn([[2.0, 3.0]]) == [0]  # not a map
+    assert drawn([[[1, -1]], [[1, 1]]]) == [2, 2] and drawn([0.5, -0.5, 0]) == [3]
+    assert drawn([0.0] * 100) == [0] and "array of shape [100]" in items(
+        {"array": [0.0] * 100, "dtype": "float64"})[0].text
+
+
+def test_bars_have_the_lengths_of_their_values():
+    svg = items({"array": [1.0, -0.5, 0.25], "dtype": "float64"}, "v")[0].svg
+    widths = [float(w) for w in re.findall(r'class="on" x="[\d.]+" y="\d+" width="([\d.]+)"', svg)]
+    assert widths[0] == pytest.approx(2 * widths[1], rel=1e-3)
+    assert widths[1] == pytest.approx(2 * widths[2], rel=1e-2)
+
+
+def test_summary_and_margins():
+    moved = ledger(verdicts=[verdict("a", "holds", recorded="refuted"), verdict("b", "holds")])
+    assert summary(moved) == "2 claims: 2 holds; 1 verdict changed"
+    assert [margin_text(v) for v in (None, "1/3", 0.12345, 0, {"fraction": "1/2"})] == [
+        "–", "1/3", "0.123", "0", "1/2"]

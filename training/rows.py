@@ -1,0 +1,60 @@
+"""Rows of training runs on disk: those of ``sims.rows``, synced, with word of a damaged end."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from sims.rows import RowWriter, provenance
+
+
+class TrainingRows(RowWriter):
+    """A :class:`sims.rows.RowWriter` that puts every row on the disk before it goes on.
+
+    A last line that a kill left unfinished is moved to ``FILE.damaged``, with a message.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        set_aside_damage(Path(path))
+        super().__init__(path)
+
+    def append(self, row: dict[str, Any]) -> None:
+        super().append(row)
+        os.fsync(self._file.fileno())
+
+
+def set_aside_damage(path: Path) -> None:
+    """Move an unfinished last line of ``path`` to ``path.damaged``, if there is one."""
+    if not path.is_file():
+        return
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1
+    if end == len(data):
+        return
+    try:
+        json.loads(data[end:])
+    except ValueError:
+        aside = path.with_name(path.name + ".damaged")
+        with aside.open("ab") as file:
+            file.write(data[end:] + b"\n")
+        with path.open("r+b") as file:
+            file.truncate(end)
+        print(f"{path}: the last line was unfinished; moved to {aside}", file=sys.stderr)
+
+
+def machine() -> dict[str, Any]:
+    """Provenance: command, machine, processor, versions, and torch threads of a cell."""
+    return {**provenance(), "platform": platform.platform(), "cpu": _cpu(), "threads": 1}
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
