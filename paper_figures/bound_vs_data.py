@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -19,14 +21,31 @@ BAND = "sharp bound with exact g: in this band"
 LEGEND = ("test missing rate", "training missing rate", "best trivial predictor (test)",
           "ceiling (1 − ρ)/2", "Theorem 1", "sharp bound", BAND)
 
-METHODS = ("rectangle", "position-wise")
-SUPERVISIONS = ("label-only", "mask-supervised")
+METHODS = {"rectangle": "rectangle", "positionwise": "position-wise"}
+SUPERVISIONS = {"label": "label-only", "mask": "mask-supervised"}
+_AXES = ("method", "supervision", "n", "seed")
 
 
 def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
     """Lines: supervision; columns: method."""
-    return len(_present(rows, "supervision", SUPERVISIONS)), len(
-        _present(rows, "method", METHODS))
+    drawn = select(rows)
+    return len(_present(drawn, "supervision", SUPERVISIONS)), len(
+        _present(drawn, "method", METHODS))
+
+
+def select(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that are drawn: methods with a map, of the configuration that most rows share.
+
+    Configurations are equal when they differ in method, supervision, n and seed only.
+    """
+    mine = [r for r in rows if get(r, "method") in METHODS and get(r, "supervision")
+            in SUPERVISIONS]
+    if not mine:
+        raise FieldError(f"no rows of the methods {tuple(METHODS)}")
+    shared = [json.dumps({k: v for k, v in get(r, "config", {}).items() if k not in _AXES},
+                         sort_keys=True) for r in mine]
+    most = Counter(shared).most_common(1)[0][0]
+    return [r for r, c in zip(mine, shared, strict=True) if c == most]
 
 
 def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
@@ -37,6 +56,7 @@ def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
 
 def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     """Draw the rates and the bounds, one panel per supervision and method."""
+    rows = select(rows)
     supervisions = _present(rows, "supervision", SUPERVISIONS)
     methods = _present(rows, "method", METHODS)
     panels = np.asarray(ax, dtype=object).reshape(len(supervisions), len(methods))
@@ -45,7 +65,7 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
             panel = panels[i, j]
             mine = [r for r in rows
                     if r.get("supervision") == supervision and r.get("method") == method]
-            panel.set_title(f"{method}, {supervision}")
+            panel.set_title(f"{METHODS[method]}, {SUPERVISIONS[supervision]}")
             if mine:
                 plot_panel(mine, panel)
             else:
@@ -96,7 +116,7 @@ def mean_g_interval(row: dict[str, Any]) -> tuple[float, float]:
     has it; else from the areas k of the truths, where b = the whole grid gives
     ``g >= (n - k)/n``, b = one position outside gives ``g >= (k + 1)/n`` for k < n, and g <= 1.
     """
-    if get(row, "method") == "position-wise":
+    if get(row, "method") == "positionwise":
         return 1.0, 1.0
     exact = get(row, "train.mean_g", None)
     if exact is not None:
@@ -113,14 +133,19 @@ def mean_g_interval(row: dict[str, Any]) -> tuple[float, float]:
 
 def caption(rows: list[dict[str, Any]]) -> str:
     """What is drawn, n, bars, and for which family each curve is a bound."""
+    total, rows = len(rows), select(rows)
     sizes = sorted({int(number(r, "n")) for r in rows})
     seeds = len({get(r, "seed") for r in rows})
-    tests = sorted({int(v) for r in rows if (v := _n_test(r)) is not None})
+    tests = sorted({int(v) for r in rows if (v := get(r, "n_test", None)) is not None})
+    errors = [v for r in rows if (v := get(r, "test.missing_rate_se", None)) is not None]
     text = (f"Missing rates (of masks on the attention grid) of networks trained on N = "
             f"{', '.join(map(str, sizes))} images. Points: mean over {seeds} seed(s); bars: from "
             "the smallest to the largest over seeds.")
     if tests:
-        text += f" Test rates on {', '.join(map(str, tests))} fresh images each."
+        text += f" Test rates on {', '.join(map(str, tests))} fresh images each"
+        text += f", standard error at most {max(errors):.2g}." if errors else "."
+    if total > len(rows):
+        text += f" {total - len(rows)} rows of other methods or configurations are not drawn."
     text += (f" Bounds at δ = {DELTA:g}, each with ρ = −1: for position-wise, A is every mask; "
              "for the rectangle, A is the rotated rectangles without limits and A_in may hold "
              "half-grids (with smaller sets of truths ρ only rises). Ceiling: (1 − ρ)/2 = 1, "
@@ -154,20 +179,10 @@ def _sharp(rows: list[dict[str, Any]], n: int) -> tuple[float, float]:
 
 def _trivial(row: dict[str, Any]) -> float | None:
     """The smallest missing rate of a trivial predictor on the test images, if the row has any."""
-    for path in ("test.trivial", "trivial"):
-        found = get(row, path, None)
-        if isinstance(found, dict):
-            rates = [v.get("missing_rate") if isinstance(v, dict) else v for v in found.values()]
-            rates = [v for v in rates if isinstance(v, int | float)]
-            if rates:
-                return float(min(rates))
-    return None
+    names = get(row, "trivial", None) or {}
+    return min((number(row, f"trivial.{name}.missing_rate") for name in names), default=None)
 
 
-def _n_test(row: dict[str, Any]) -> Any:
-    return get(row, "n_test", get(row, "test.n", None))
-
-
-def _present(rows: list[dict[str, Any]], field: str, order: tuple[str, ...]) -> list[str]:
+def _present(rows: list[dict[str, Any]], field: str, order: dict[str, str]) -> list[str]:
     found = {get(row, field) for row in rows}
-    return [v for v in order if v in found] + sorted(found - set(order))
+    return [v for v in order if v in found]

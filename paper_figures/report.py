@@ -116,7 +116,8 @@ def _drawings(entry: Entry, run: Path, committed: Path) -> list[Drawing]:
     if not out:
         return [Drawing(entry, "no rows", missing="; ".join(absent))]
     # committed rows are an extra: their absence is no gap when this run has the figure
-    return [Drawing(entry, "this run", missing=why) for why in absent if why.startswith("this run")] + out
+    gaps = [why for why in absent if why.startswith("this run")]
+    return [Drawing(entry, "this run", missing=why) for why in gaps] + out
 
 
 def _draw(entry: Entry, rows: list[dict[str, Any]] | None, source: str) -> Drawing:

@@ -39,6 +39,27 @@ def mask_of_bits(bits: int, height: int, width: int) -> np.ndarray:
     return (2 * ones.astype(np.int8) - 1).astype(np.int8)
 
 
+def members(family: Any) -> st.SearchStrategy[np.ndarray]:
+    """Members of a family (:mod:`theory.families`): ``family.strategy()`` under one name."""
+    return family.strategy()
+
+
+def families(max_side: int = 4) -> st.SearchStrategy[Any]:
+    """Families of every kind on grids of up to ``max_side``, some with limits on the area."""
+    from theory.families import AllMasks, FiniteFamily, Rectangles, RotatedRectangles
+
+    def on(grid: tuple[int, int]) -> st.SearchStrategy[Any]:
+        area = st.one_of(st.none(), st.integers(1, grid[0] * grid[1]))
+        empty = st.booleans()
+        return st.one_of(
+            st.builds(AllMasks, *map(st.just, grid), empty=empty),
+            st.builds(Rectangles, *map(st.just, grid), max_area=area, empty=empty),
+            st.builds(RotatedRectangles, *map(st.just, grid), max_area=area, empty=empty),
+            st.lists(masks(*grid, empty=False), min_size=1, max_size=6).map(FiniteFamily))
+
+    return grids(max_side).flatmap(on)
+
+
 def grids(max_side: int = 4, min_side: int = 1) -> st.SearchStrategy[tuple[int, int]]:
     """Grid sizes (H, W)."""
     side = st.integers(min_side, max_side)

@@ -82,7 +82,7 @@ def facts(config: RunConfig, train: Samples, test: Samples) -> dict[str, Any]:
     return {
         "area_fraction": float(test_areas.mean() / train.masks[0].size),
         "max_area": int(max(areas.max(), test_areas.max())),
-        "max_half_widths_cells": [high * cells, (low + high) / 2 * cells],
+        "max_half_widths_cells": [round(v * cells, 9) for v in (high, (low + high) / 2)],
         "train_areas": {str(k): v for k, v in counts.items()},
     }
 
@@ -174,12 +174,12 @@ def net_s(net: SmallNet, s: float) -> None:
 
 
 def _optimizer(net: SmallNet, config: RunConfig) -> torch.optim.Optimizer:
-    rectangle = config.method.startswith("rectangle")
-    head = list(net.attention.parameters()) if rectangle else []
+    head = list(net.attention.parameters()) if net.attention is not None else []
     inside = {id(p) for p in head}
     groups = [{"params": [p for p in net.parameters() if id(p) not in inside], "lr": config.lr}]
     if head:
-        groups.append({"params": head, "lr": config.head_lr})
+        lr = config.coords_lr if config.method == "rectangle" else config.conv_lr
+        groups.append({"params": head, "lr": lr})
     return torch.optim.Adam(groups)
 
 

@@ -64,8 +64,8 @@ def ledger(**changes: Any) -> dict[str, Any]:
 def training_rows() -> list[dict[str, Any]]:
     """Rows of trained networks, two seeds, three sizes, both methods and supervisions."""
     rows = []
-    for method in ("rectangle", "position-wise"):
-        for supervision in ("label-only", "mask-supervised"):
+    for method in ("rectangle", "positionwise"):
+        for supervision in ("label", "mask"):
             for k, n in enumerate((64, 256, 1024)):
                 for seed in (0, 1):
                     rows.append({
@@ -75,7 +75,10 @@ def training_rows() -> list[dict[str, Any]]:
                         "train": {"missing_rate": 0.06 + 0.01 * k + 0.01 * seed},
                         "test": {"missing_rate": 0.22 - 0.05 * k + 0.02 * seed,
                                  "missing_rate_se": 0.004},
-                        "n_test": 500, "trivial": {"all background": 0.17, "whole grid": 0.83},
+                        "n_test": 500, "config": {"steps": 450, "method": method, "supervision": supervision,
+                                   "n": n, "seed": seed},
+                        "trivial": {"all_background": {"missing_rate": 0.17, "iou": 0.0},
+                                    "all_foreground": {"missing_rate": 0.83, "iou": 0.17}},
                         "train_areas": {"20": n // 2, "30": n - n // 2}, "seconds": 3.0,
                         "provenance": PROVENANCE,
                     })

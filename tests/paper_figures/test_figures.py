@@ -119,7 +119,7 @@ def test_committed_rows_obey_the_theory():
 @pytest.fixture
 def panel():
     rows = [r for r in training_rows()
-            if r["method"] == "rectangle" and r["supervision"] == "label-only"]
+            if r["method"] == "rectangle" and r["supervision"] == "label"]
     return rows, bound_vs_data.plot_panel(rows, Figure().subplots())
 
 
@@ -166,7 +166,7 @@ def test_mean_g_is_an_interval_that_holds_the_truth():
         assert below <= g[areas == mask_area].mean() + 1e-12 and above == 1
     exact = {**row, "train": {"mean_g": 0.9}}
     assert bound_vs_data.mean_g_interval(exact) == (0.9, 0.9)
-    assert bound_vs_data.mean_g_interval({"method": "position-wise"}) == (1, 1)
+    assert bound_vs_data.mean_g_interval({"method": "positionwise"}) == (1, 1)
 
 
 def test_bound_vs_data_panels_and_caption():
@@ -175,10 +175,21 @@ def test_bound_vs_data_panels_and_caption():
         "rectangle, label-only", "position-wise, label-only",
         "rectangle, mask-supervised", "position-wise, mask-supervised"]
     text = bound_vs_data.caption(training_rows())
-    for words in ("ρ = −1", "2 seed(s)", "500 fresh images", "g = 1 exactly", "is no bound"):
+    for words in ("ρ = −1", "2 seed(s)", "500 fresh images each, standard error at most 0.004", "g = 1 exactly", "is no bound"):
         assert words in text
     assert bound_vs_data.layout([training_rows()[0]]) == (1, 1)
     draw(bound_vs_data, [training_rows()[0]])
+
+
+def test_other_methods_and_configurations_are_left_out_and_counted():
+    rows = training_rows()
+    other = {**rows[0], "config": {"steps": 9}, "test": {"missing_rate": 0.9}}
+    oracle = {**rows[0], "method": "oracle", "test": {"missing_rate": None}}
+    assert bound_vs_data.select([other, *rows, oracle]) == rows
+    assert "2 rows of other methods" in bound_vs_data.caption([other, *rows, oracle])
+    assert "rows of other" not in bound_vs_data.caption(rows)
+    with pytest.raises(FieldError, match="no rows of the methods"):
+        bound_vs_data.select([oracle])
 
 
 @pytest.mark.parametrize("path,words", [

@@ -138,6 +138,8 @@ def test_counterexamples_are_drawn(page):
     text, _, _ = page
     masks = section(text, "sec-5.1")
     assert masks.count("<svg") == 2 and 'aria-label="a: 2 by 3 grid, 3 of 6 cells are +1"' in masks
+    kinds = re.findall('rect class="(on|off)"', masks)
+    assert kinds[:6] == ["on", "off", "off", "on", "on", "off"]
     assert masks.count('class="on"') == 6 and masks.count('class="off"') == 6
     assert "two halves" in masks and "[2, 3]" in masks and "-1/3" in masks
     bars = section(text, "sec-5.2-monotone")

@@ -363,7 +363,7 @@ APP_B_WEAK = Claim(
     measure=gradient_ratio,
     origin="paper",
     code="training",
-    test="tests/rectangle/test_measured.py",
+    test="tests/heads/test_measured.py",
 )
 
 CLAIMS: list[Claim] = [EQ_8, EQ_8_RESCALED, EQ_9, EQ_9_SOFT, EQ_9_SOFT_AMENDED, APP_B_GUARANTEE,

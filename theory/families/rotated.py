@@ -281,7 +281,7 @@ class Parallelograms(_Rotated):
     :math:`(i/(H-1), j/(W-1))`: the cells inside a closed rectangle rotated in THOSE coordinates.
 
     In pixel units it is a parallelogram.  On square grids this is :class:`RotatedRectangles`
-    (without limits on sides), off them the families differ but for the smallest grids; from 3x4 on
+    (without limits on sides).  Off them the families differ (2x3 and 2x4 aside); on 3x5, for one,
     neither holds the other.
 
     Args:

@@ -9,7 +9,7 @@ from theory.claims.ledger_5_2.instances import SMALL, arguments, classes, pure_s
 from theory.claims.model import Claim, Proof
 from theory.separation import normalization
 
-TEST = "tests/separation/test_separation_claims.py"
+TEST = "tests/separation/test_claims.py"
 
 
 def _ordered(instance: dict[str, Any], *, larger: bool = True) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from theory.claims.model import Claim, Proof, Undefined
 from theory.rates import catching_rate_exact, fitting_rate_exact
 
-TEST = "tests/separation/test_fitting_claims.py"
+TEST = "tests/separation/test_claims.py"
 CODE = "theory.rates.fitting_rate"
 GRIDS = ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (2, 2))
 UP_TO = "all pairs of masks on 1x1, 1x2, 2x1, 1x3, 3x1 and 2x2"

@@ -14,7 +14,7 @@ from theory.claims.model import Claim, Proof, Undefined
 from theory.rates import fitting_rate_exact
 from theory.separation import mixture_density, normalization, redraw_density
 
-TEST = "tests/separation/test_mixture_claims.py"
+TEST = "tests/separation/test_claims.py"
 EQ_18_TEXT = r"p_y=\lambda p^{pure}_y+\eta_y(1-\lambda)p_{bg}"
 
 

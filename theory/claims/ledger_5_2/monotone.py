@@ -12,7 +12,7 @@ from theory.claims.ledger_5_2.instances import arguments, classes, separation
 from theory.claims.model import Claim, Proof
 from theory.separation import optimal_accuracy, separation_bounds
 
-TEST = "tests/separation/test_separation_claims.py"
+TEST = "tests/separation/test_claims.py"
 PAIRS = "p = (1,0,0), p' = (0,1,0), p_bg = (0,1/2,1/2), lambda in {0, 1/2, 1}"
 
 

@@ -19,7 +19,7 @@ from theory.separation import (
     total_variation_by_events,
 )
 
-TEST = "tests/separation/test_separation_claims.py"
+TEST = "tests/separation/test_claims.py"
 TV = "d_{TV}(D_y,D_{y'})"
 PURE_TV = "d_{TV}(D^{pure}_y,D^{pure}_{y'})"
 

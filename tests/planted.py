@@ -1,0 +1,69 @@
+"""Plant errors, one at a time, and see the tests that guard the place go red.
+
+    python -m tests.planted [TEXT]      all plants, or those whose file or tests contain TEXT
+
+Each plant replaces one text in a copy of the tree and runs the named tests there; a plant that no test
+notices is reported, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.plants import PLANTS, Plant
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("theory", "sims", "training", "paper_figures", "tests", "examples", "conftest.py",
+         "pyproject.toml", "README.md", "constraints.txt", "Makefile")
+
+
+def run(plant: Plant, tree: Path) -> str:
+    """``"caught"``, ``"NOT CAUGHT"``, or what is wrong with the plant."""
+    path = tree / plant.file
+    original = path.read_text()
+    if original.count(plant.old) != 1:
+        return f"BAD PLANT: the text occurs {original.count(plant.old)} times"
+    path.write_text(original.replace(plant.old, plant.new))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *plant.tests.split()],
+            cwd=tree, capture_output=True, text=True, timeout=600, check=False)
+    finally:
+        path.write_text(original)
+    if done.returncode == 1:
+        return "caught"
+    if done.returncode == 0:
+        return "NOT CAUGHT"
+    return f"BAD TEST SELECTION (pytest exit {done.returncode}): {done.stdout[-300:]}"
+
+
+def main(argv: list[str]) -> int:
+    """Run the plants; exit code 1 if one was not caught."""
+    chosen = [p for p in PLANTS if not argv or any(a in p.file or a in p.tests for a in argv)]
+    bad = 0
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        tree.mkdir()
+        for part in PARTS:
+            source = ROOT / part
+            if source.is_dir():
+                shutil.copytree(source, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
+            elif source.exists():
+                shutil.copy(source, tree / part)
+        for number, plant in enumerate(chosen, 1):
+            start = time.perf_counter()
+            outcome = run(plant, tree)
+            bad += outcome != "caught"
+            print(f"[{number}/{len(chosen)}] {outcome:<10} {time.perf_counter() - start:5.1f} s  "
+                  f"{plant.file}: {plant.old.strip()!r} -> {plant.new.strip()!r}", flush=True)
+    print(f"{len(chosen) - bad} of {len(chosen)} planted errors caught")
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

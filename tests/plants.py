@@ -1,0 +1,62 @@
+"""The planted errors: a wrong text for a right one, and the tests that must notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plant:
+    """Replace ``old`` by ``new`` in ``file``; ``tests`` (pytest selections) must fail."""
+
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+RATES, BOUNDS = "tests/test_rates.py", "tests/test_bounds.py"
+RELEVANCE, ENGINE = "tests/test_relevance.py", "tests/claims/test_engine.py"
+
+PLANTS = [
+    Plant("theory/rates.py", "    return (1 - catching_rate(a, b, where=where, check=check)) / 2",
+          "    return (1 + catching_rate(a, b, where=where, check=check)) / 2", RATES),
+    Plant("theory/rates.py", "    empty = union <= 0\n", "    empty = union < 0\n", RATES),
+    Plant("theory/rates.py", "zero_division: float | str = 1.0,", "zero_division: float | str = 0.0,", RATES),
+    Plant("theory/rates.py", "product = xp.where(where, product, xp.zeros_like(product))",
+          "product = xp.where(where, product, xp.ones_like(product))", RATES),
+    Plant("theory/rates.py", "good = (x >= -1) & (x <= 1)", "good = (x >= -2) & (x <= 2)", RATES),
+    Plant("theory/masks.py", "return xp.astype(mask == 1, mask.dtype)",
+          "return xp.astype(mask != 1, mask.dtype)", RATES),
+    Plant("theory/bounds.py", "return 3 * np.sqrt(np.log(2 / np.asarray(delta))",
+          "return 3 * np.sqrt(np.log(1 / np.asarray(delta))", BOUNDS),
+    Plant("theory/bounds.py", "    return (1 - rho) / 2\n", "    return (1 - rho) / 4\n", BOUNDS),
+    Plant("theory/bounds.py", "if not 0 < value < 1:", "if not 0 < value <= 2:", BOUNDS),
+    Plant("theory/bounds.py", "return empirical + 2 * complexity +", "return empirical + complexity +", BOUNDS),
+    Plant("theory/relevance.py", "product = 2 * inside - total[:, None]",
+          "product = inside - total[:, None]", RELEVANCE),
+    Plant("theory/relevance.py", "return Fraction(n - 2 * (k1 + k2), n) if fit else None",
+          "return Fraction(n - 2 * (k1 + k2), n)", RELEVANCE),
+    Plant("theory/relevance.py", "lack = 0 if family.empty else 2", "lack = 0", RELEVANCE),
+    Plant("theory/claims/engine.py", "slack = 0.0 if exact else self.claim.tolerance",
+          "slack = self.claim.tolerance", ENGINE),
+    Plant("theory/claims/engine.py", "distance = -abs(margin) if self.claim.kind == \"equality\" else margin",
+          "distance = margin", ENGINE),
+    Plant("theory/claims/engine.py", "        if self.refuted:\n            return \"refuted\"\n        if self.undefined:",
+          "        if proof is not None and proof.result:\n            return \"holds\"\n        if self.undefined:", ENGINE),
+    Plant("theory/claims/engine.py", "shown = check.status == \"unrefuted\"", "shown = True", ENGINE),
+    Plant("theory/claims/engine.py", "if math.isnan(number):", "if False:", ENGINE),
+    Plant("theory/claims/engine.py", "(exhausted and self.claim.whole_domain)", "exhausted", ENGINE),
+    Plant("theory/claims/engine.py", "if found.accepted < FEW and found.worst_value >= 0:",
+          "if False:", ENGINE),
+    Plant("theory/claims/engine.py", "        search.recombine(20 * n, left(0.5))\n", "", ENGINE),
+    Plant("theory/claims/search.py", "            if new <= value and new < math.inf:\n",
+          "            if new < -1e9:\n", ENGINE),
+    Plant("theory/claims/search.py", "    attempt([])\n    improved = True\n", "    improved = False\n", ENGINE),
+    Plant("theory/claims/runner.py", "if any(old.get(k) != v for k, v in self.head.items()):", "if False:",
+          "tests/claims/test_cli.py"),
+    Plant("theory/cli.py", "return EXIT_CHANGED if changed or", "return EXIT_SAME if changed or",
+          "tests/claims/test_cli.py"),
+    Plant("theory/observed.py", "return int(low.min()), (1 - low / n) / 2",
+          "return int(low.max()), (1 - low / n) / 2", "tests/claims/test_cli.py"),
+]

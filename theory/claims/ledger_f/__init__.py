@@ -1,0 +1,7 @@
+"""The claims of Appendix F: when is the attention module injective?"""
+
+from theory.claims.ledger_f import binary, log_scale, soft
+
+CLAIMS = [*binary.CLAIMS, *soft.CLAIMS, *log_scale.CLAIMS]
+
+__all__ = ["CLAIMS"]
