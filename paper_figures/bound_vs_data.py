@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.fields import FieldError, get, number
+from paper_figures.fields import FieldError, get, number, plural
 from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, RED
 from theory.bounds import ceiling, sharp_bound, theorem_1
 
@@ -139,8 +139,8 @@ def caption(rows: list[dict[str, Any]]) -> str:
     tests = sorted({int(v) for r in rows if (v := get(r, "n_test", None)) is not None})
     errors = [v for r in rows if (v := get(r, "test.missing_rate_se", None)) is not None]
     text = (f"Missing rates (of masks on the attention grid) of networks trained on N = "
-            f"{', '.join(map(str, sizes))} images. Points: mean over {seeds} seed(s); bars: from "
-            "the smallest to the largest over seeds.")
+            f"{', '.join(map(str, sizes))} images. Points: mean over "
+            f"{plural(seeds, 'seed')}; bars: from the smallest to the largest over seeds.")
     if tests:
         text += f" Test rates on {', '.join(map(str, tests))} fresh images each"
         text += f", standard error at most {max(errors):.2g}." if errors else "."
@@ -169,7 +169,7 @@ def _rates(by_n: dict[int, list[dict[str, Any]]], x: np.ndarray, path: str, ax: 
     mean = np.array([np.mean(v) for v in values])
     bars = [mean - [min(v) for v in values], [max(v) for v in values] - mean]
     ax.errorbar(x, mean, yerr=np.maximum(bars, 0), color=color, marker=marker, ls=line, capsize=2,
-                elinewidth=0.8, label=label)
+                elinewidth=0.8, label=label, **({"ms": 7, "mfc": "none"} if marker == "s" else {}))
 
 
 def _sharp(rows: list[dict[str, Any]], n: int) -> tuple[float, float]:

@@ -32,3 +32,12 @@ def number(row: dict[str, Any], path: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise FieldError(f"row {row.get('key', '?')!r}: {path!r} must be a number, got {value!r}")
     return value
+
+
+def plural(count: int, noun: str) -> str:
+    """A count and its noun.
+
+    >>> plural(1, "seed"), plural(2, "seed")
+    ('1 seed', '2 seeds')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.fields import get, number
+from paper_figures.fields import get, number, plural
 from paper_figures.style import BLACK, BLUE, PAGE, RED
 
 Series = dict[int, tuple[float, float, float]]
@@ -82,8 +82,8 @@ def caption(rows: list[dict[str, Any]]) -> str:
     text = ("Empirical Rademacher complexity of {Φ(f(x), a)} (Def. C.1) on samples with distinct "
             "inputs; targets uniform over the axis-aligned rectangles of the grid. Solid: all "
             "functions X → A, closed form, exact. Dashed: constant predictors (one mask for every "
-            f"input). Points: mean over {len(samples)} sample(s) per N; bars: from the lowest to "
-            "the highest end of the samples' intervals.")
+            f"input). Points: mean over {plural(len(samples), 'sample')} per N; bars: from the "
+            "lowest to the highest end of the samples' intervals.")
     if sampled:
         draws = sorted({int(number(r, "draws")) for r in sampled})
         delta = max(number(r, "delta") for r in sampled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from xml.etree import ElementTree
 
 ARITY = {"mfrac": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2, "mroot": 2, "msubsup": 3,
@@ -38,7 +39,8 @@ def mathml(latex: str) -> str:
     from latex2mathml.converter import convert
 
     try:
-        source = convert(latex, display="block")
+        # the converter does not know \Big\|
+        source = convert(re.sub(r"(?<!\\)\\\|", "‖", latex), display="block")
         root = ElementTree.fromstring(
             source.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "", 1))
     except Exception as error:  # the converter raises many types

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from theory.arrays import Array, as_arrays, first_bad, is_floating, namespace
+from theory.arrays import Array, as_arrays, first_bad, is_array, is_floating, namespace
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +47,13 @@ class Rectangle:
     angle: Array
 
     def __post_init__(self) -> None:
-        xp, center, half_widths, angle = as_arrays(
-            self.center, self.half_widths, self.angle, check_finite=False
-        )
+        given = (self.center, self.half_widths, self.angle)
+        xp, center, half_widths, angle = as_arrays(*given, check_finite=False)
         fields = {"center": center, "half_widths": half_widths, "angle": angle}
-        for name, value in fields.items():
-            if not is_floating(xp, value):
-                fields[name] = value = xp.astype(value, xp.float64)
+        dtype = _floating_dtype(xp, given, fields.values())
+        for (name, value), original in zip(fields.items(), given, strict=True):
+            if not is_floating(xp, value) or not is_array(original):  # numbers follow the arrays
+                fields[name] = value = xp.astype(value, dtype)
             good = xp.isfinite(value)
             if not bool(xp.all(good)):
                 raise ValueError(f"{name} must be finite, got {first_bad(xp, value, good)}")
@@ -96,6 +96,10 @@ def window(t: Array, t0: Array, sigma: Array, s: float) -> Array:
     0.5
     """
     xp, t, t0, sigma = as_arrays(t, t0, sigma)
+    good = sigma > 0
+    if not bool(xp.all(good)):
+        raise ValueError(f"sigma must be positive, got {first_bad(xp, sigma, good)}")
+    s = _scale_factor(s)
     return xp.exp(log_sigmoid(s * (1 - ((t - t0) / sigma) ** 2)))
 
 
@@ -250,10 +254,24 @@ def _local_squares(rectangle: Rectangle, points: Array) -> tuple[Array, Array]:
 
 
 def _window_logits(rectangle: Rectangle, points: Array, s: float) -> tuple[Array, Array]:
-    if not (s > 0 and math.isfinite(float(s))):
-        raise ValueError(f"s must be positive and finite, got {s}")
+    s = _scale_factor(s)
     first, second = _local_squares(rectangle, points)
     return s * (1 - first), s * (1 - second)
+
+
+def _scale_factor(s: float) -> float:
+    """s, checked; NumPy scalars become floats, which do not widen float32 arrays."""
+    if not (s > 0 and s < math.inf):
+        raise ValueError(f"s must be positive and finite, got {s}")
+    return s if hasattr(s, "requires_grad") else float(s)
+
+
+def _floating_dtype(xp: Any, given: Any, arrays: Any) -> Any:
+    """The dtype of the first floating array among ``given``; float64 when there is none."""
+    for original, value in zip(given, arrays, strict=True):
+        if is_array(original) and is_floating(xp, value):
+            return value.dtype
+    return xp.float64
 
 
 def _broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:

@@ -47,7 +47,7 @@ def normalization(
     """
     xp, (p, g), lam, w = _prepare(measure=weights, check=check, fitting=fitting,
                                   pure=pure, background=background)
-    return _eta(xp, p, g, lam, w, check)[..., 0]
+    return _drop(_eta(xp, p, g, lam, w, check))
 
 
 def mixture_density(
@@ -149,9 +149,8 @@ def separation_bounds(
                                   pure=pure, other=other)
     plus, minus = _parts(xp, p, q, lam, w)
     swapped = plus > minus
-    if isinstance(plus, Rational):
-        return min(plus, minus), max(plus, minus)
-    return xp.where(swapped, minus, plus), xp.where(swapped, plus, minus)
+    low, high = xp.where(swapped, minus, plus), xp.where(swapped, plus, minus)
+    return _scalar(low), _scalar(high)
 
 
 def theorem_2_1(
@@ -195,6 +194,15 @@ def _integral(xp: Any, x: Array, weights: Array | None) -> Array:
     return xp.sum(x if weights is None else x * weights, axis=-1, keepdims=True)
 
 
+def _drop(x: Array) -> Array:
+    """Without the last axis; a NumPy scalar or a Fraction instead of a 0-d array."""
+    return _scalar(x[..., 0])
+
+
+def _scalar(x: Array) -> Array:
+    return x if x.ndim else x[()]
+
+
 def _eta(xp: Any, p: Array, g: Array, lam: Array, w: Array | None, check: bool) -> Array:
     redrawn, mass = _integral(xp, (1 - lam) * p, w), _integral(xp, (1 - lam) * g, w)
     if check:
@@ -205,24 +213,26 @@ def _eta(xp: Any, p: Array, g: Array, lam: Array, w: Array | None, check: bool) 
                 "Eq. 18 needs lambda < 1 on a set of positive background mass: eta is "
                 f"{over}/{first_bad(xp, mass, good)} (redraw_density is defined there)"
             )
-    eta = redrawn / mass
-    if check and eta.dtype != object and not bool(xp.all(xp.isfinite(eta))):
-        raise ValueError("eta must be finite: its denominator underflows, use redraw_density")
-    return eta
+        if mass.dtype != object:
+            good = redrawn / xp.finfo(mass.dtype).max <= mass
+            if not bool(xp.all(good)):
+                raise ValueError("eta must be finite, but its denominator is as small as "
+                                 f"{first_bad(xp, mass, good)} (use redraw_density)")
+    return redrawn / mass
 
 
 def _variation(xp: Any, p: Array, q: Array, w: Array | None) -> Array:
     tv = _integral(xp, xp.abs(p - q), w) / 2
     if tv.dtype != object:  # rounding may pass 1
         tv = xp.where(tv > 1, xp.ones_like(tv), tv)
-    return tv[..., 0]
+    return _drop(tv)
 
 
 def _parts(xp: Any, p: Array, q: Array, lam: Array, w: Array | None) -> tuple[Array, Array]:
     d = p - q
     zero = xp.zeros_like(d)
     plus, minus = xp.where(d > 0, d, zero), xp.where(d < 0, -d, zero)
-    return _integral(xp, lam * plus, w)[..., 0], _integral(xp, lam * minus, w)[..., 0]
+    return _drop(_integral(xp, lam * plus, w)), _drop(_integral(xp, lam * minus, w))
 
 
 def _prepare(

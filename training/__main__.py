@@ -71,12 +71,12 @@ def _train(args: argparse.Namespace) -> int:
         raise ValueError(f"set {', '.join(named)} by the option of that name, not by --set")
     if args.command == "run":
         configs = [RunConfig(args.method, args.n, args.seed, args.supervision, **changes)]
-        jobs = 1
+        jobs, preset = 1, None
     else:
-        configs, jobs = cells(args.preset, **changes), args.jobs
+        configs, jobs, preset = cells(args.preset, **changes), args.jobs, args.preset
     from training.sweep import sweep
 
-    outcome = sweep(configs, args.out, jobs)
+    outcome = sweep(configs, args.out, jobs, preset)
     print(f"training: {outcome.written} rows written, {outcome.found} already there, "
           f"{outcome.seconds:.1f} s: {args.out}")
     return 0

@@ -28,7 +28,7 @@ class RunConfig:
             binary cross-entropy of the map.
         steps, batch, warmup: gradient steps, images a step, steps of linear warm-up; then cosine.
         lr: learning rate (Adam) of trunk and tail.
-        coords_lr, conv_lr: of the coords head, and of the two heads of the paper.
+        coords_lr, paper_lr, positionwise_lr: of the heads.
         width, tail: channels of trunk and tail.
         positionwise_width: inner channels of the position-wise head (80 in the paper).
         s, s_start, s_rise: scale factor of Eq. 1, its value at the start, and the fraction of the
@@ -47,7 +47,8 @@ class RunConfig:
     warmup: int = 30
     lr: float = 1e-2
     coords_lr: float = 3e-2
-    conv_lr: float = 3e-3
+    paper_lr: float = 1e-3
+    positionwise_lr: float = 3e-3
     mask_weight: float = 5.0
     width: int = 32
     tail: int = 64
@@ -69,7 +70,7 @@ class RunConfig:
         for name in ("n", "steps", "batch", "width", "tail", "positionwise_width", "n_test"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("lr", "coords_lr", "conv_lr", "s", "s_start", "s_rise"):
+        for name in ("lr", "coords_lr", "paper_lr", "positionwise_lr", "s", "s_start", "s_rise"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         for name in ("seed", "warmup", "mask_weight"):

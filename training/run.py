@@ -105,7 +105,7 @@ def fit(net: SmallNet, config: RunConfig, train: Samples) -> list[dict[str, Any]
     history, batches = [], iter(())
     for step in range(config.steps):
         if step % max(1, config.steps // HISTORY) == 0:
-            history.append(_moment(net, few, step))
+            history.append(_moment(net, config, few, step))
         done = step / config.steps
         net_s(net, config.s_start + (config.s - config.s_start) * min(1.0, done / config.s_rise))
         scale = min(1.0, (step + 1) / max(1, config.warmup)) * (1 + math.cos(math.pi * done)) / 2
@@ -120,7 +120,7 @@ def fit(net: SmallNet, config: RunConfig, train: Samples) -> list[dict[str, Any]
         loss.backward()
         optimizer.step()
     net_s(net, config.s)
-    history.append(_moment(net, few, config.steps))
+    history.append(_moment(net, config, few, config.steps))
     return history
 
 
@@ -178,7 +178,8 @@ def _optimizer(net: SmallNet, config: RunConfig) -> torch.optim.Optimizer:
     inside = {id(p) for p in head}
     groups = [{"params": [p for p in net.parameters() if id(p) not in inside], "lr": config.lr}]
     if head:
-        lr = config.coords_lr if config.method == "rectangle" else config.conv_lr
+        lr = {"rectangle": config.coords_lr, "rectangle-paper": config.paper_lr,
+              "positionwise": config.positionwise_lr}[config.method]
         groups.append({"params": head, "lr": lr})
     return torch.optim.Adam(groups)
 
@@ -192,10 +193,8 @@ def _epoch(config: RunConfig, generator: torch.Generator) -> Iterator[Tensor]:
 def _loss(
     net: SmallNet, config: RunConfig, images: Tensor, labels: Tensor, masks: Tensor, step: int
 ) -> Tensor:
-    try:
+    with _named(config, step):
         logits, found = net(images, masks)
-    except ValueError as error:  # a rectangle refuses parameters that are not finite
-        raise TrainingError(f"{config.key}: step {step}: {error}") from error
     loss = nn.functional.cross_entropy(logits, labels)
     if config.supervision == "mask":
         inside = (masks == 1).to(logits.dtype)
@@ -206,9 +205,21 @@ def _loss(
     return loss
 
 
-def _moment(net: SmallNet, few: Samples, step: int) -> dict[str, Any]:
-    found = evaluate(net, few)
+def _moment(net: SmallNet, config: RunConfig, few: Samples, step: int) -> dict[str, Any]:
+    with _named(config, step):
+        found = evaluate(net, few)
+    if not math.isfinite(found["loss"]):
+        raise TrainingError(f"{config.key}: step {step}: the loss is {found['loss']}")
     return {"step": step, "loss": found["loss"], "missing_rate": found["missing_rate"]}
+
+
+@contextlib.contextmanager
+def _named(config: RunConfig, step: int) -> Iterator[None]:
+    """Say where: a rectangle refuses parameters that are not finite."""
+    try:
+        yield
+    except ValueError as error:
+        raise TrainingError(f"{config.key}: step {step}: {error}") from error
 
 
 def _centre(found: Any) -> Tensor:

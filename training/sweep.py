@@ -15,10 +15,12 @@ from training.config import RunConfig
 from training.rows import TrainingRows, machine
 
 
-def sweep(configs: Sequence[RunConfig], out: str | Path, jobs: int = 2) -> Outcome:
+def sweep(
+    configs: Sequence[RunConfig], out: str | Path, jobs: int = 2, preset: str | None = None
+) -> Outcome:
     """Compute the cells whose key ``out`` does not hold yet, and append their rows.
 
-    The rows do not depend on ``jobs``; their order may.
+    The rows do not depend on ``jobs``; their order may.  ``preset`` is written into them.
 
     Raises:
         ValueError: fewer than one job; ``out`` is no file of rows.
@@ -32,11 +34,13 @@ def sweep(configs: Sequence[RunConfig], out: str | Path, jobs: int = 2) -> Outco
         found = len(configs) - len(todo)
         steps = track(range(len(todo)), "training", done=found)
         for _, row in zip(steps, _rows(todo, min(jobs, len(todo))), strict=True):
-            writer.append({**row, "provenance": origin})
+            writer.append({**row, "preset": preset, "provenance": origin})
     return Outcome(len(todo), found, time.perf_counter() - start)
 
 
 def _rows(todo: list[RunConfig], jobs: int) -> Iterator[dict[str, Any]]:
+    if not todo:
+        return
     from training.run import TrainingError, run_cell
 
     if jobs <= 1:

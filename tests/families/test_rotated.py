@@ -151,6 +151,13 @@ def test_area_and_zone_filter_the_masks(kind, limits):
     assert keys(kind(*shape, **limits)) == keys(2 * every[good].astype(np.int8) - 1)
 
 
+@pytest.mark.parametrize("kind", [Rectangles, RotatedRectangles, Parallelograms])
+def test_min_area_0_does_not_admit_the_empty_mask(kind):
+    family = kind(3, 3, min_area=0)
+    assert keys(family) == keys(kind(3, 3)) and np.full((3, 3), -1) not in family
+    assert kind(3, 3, min_area=0, empty=True).size == family.size + 1
+
+
 def test_critical_directions_are_sorted_coprime_and_complete():
     for shape, steps in [((3, 3), (1, 1)), ((4, 6), (1, 1)), ((3, 5), (2, 1)), ((1, 4), (1, 1))]:
         found = critical_directions(*shape, steps)

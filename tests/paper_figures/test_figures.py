@@ -97,7 +97,7 @@ def test_rademacher_means_and_bars():
     assert x.tolist() == [1, 4] and np.allclose(y, [0.405, 0.205])
     _, y = line(ax, "Prop. 2: (1 − ρ)/4, ρ = −1")
     assert set(y) == {0.5}
-    assert "2 sample(s)" in rademacher_vs_n.caption(rows)
+    assert "2 samples" in rademacher_vs_n.caption(rows)
     assert "at least 0.95" in rademacher_vs_n.caption(rows)
 
 
@@ -175,7 +175,7 @@ def test_bound_vs_data_panels_and_caption():
         "rectangle, label-only", "position-wise, label-only",
         "rectangle, mask-supervised", "position-wise, mask-supervised"]
     text = bound_vs_data.caption(training_rows())
-    for words in ("ρ = −1", "2 seed(s)", "500 fresh images each, standard error at most 0.004", "g = 1 exactly", "is no bound"):
+    for words in ("ρ = −1", "2 seeds", "500 fresh images each, standard error at most 0.004", "g = 1 exactly", "is no bound"):
         assert words in text
     assert bound_vs_data.layout([training_rows()[0]]) == (1, 1)
     draw(bound_vs_data, [training_rows()[0]])

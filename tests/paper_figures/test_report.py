@@ -243,6 +243,7 @@ def test_a_verdict_with_the_bare_minimum_is_shown(tmp_path):
     r"\mathbb E\,g\le\sqrt{\tfrac{\log(1/\delta)}{2N}},\qquad g(a)=\max_{b\in\mathcal A}\Phi(b,a)",
     r"\begin{pmatrix}\cos\alpha&-\sin\alpha\\ \sin\alpha&\cos\alpha\end{pmatrix}",
     r"\{x : \lVert x\rVert_\infty \le 1\}",
+    r"\Big\|\sum\frac{\partial L}{\partial x}\Big\|\ll\|x\|",
 ])
 def test_statements_of_the_ledger_are_typeset(latex):
     out = mathml(latex)

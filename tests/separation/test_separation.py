@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import integrate
 from scipy.stats import norm
 
@@ -56,9 +55,9 @@ def test_eq_18_by_hand():
 
 
 @given(mixtures(4, exact=True))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, derandomize=True)
 def test_eta_is_the_papers_quotient(instance):
-    p, _, g, lam = instance.values()
+    p, g, lam = (instance[k] for k in ("pure", "background", "fitting"))
     if all(a == 1 or b == 0 for a, b in zip(lam, g, strict=True)):
         with pytest.raises(ValueError, match="lambda < 1"):
             normalization(p, g, lam)
@@ -71,7 +70,7 @@ def test_eta_is_the_papers_quotient(instance):
 
 
 @given(mixtures(5, exact=True))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, derandomize=True)
 def test_total_variation_by_three_routes(instance):
     p, q = instance["pure"], instance["other"]
     tv = total_variation(p, q)
@@ -198,10 +197,10 @@ def test_total_variation_is_a_metric_with_values_in_0_1():
     p, q, r, _ = random_batch(5, (200,), 4)
     assert np.all(total_variation(p, q) <= total_variation(p, r) + total_variation(r, q) + 1e-12)
     np.testing.assert_array_equal(total_variation(p, p), 0)
-    thirds = np.full(3, 1 / 3)
-    tv = total_variation([*thirds, 0, 0, 0], [0, 0, 0, *thirds])
-    assert float(tv) == 1.0
-    assert float(total_variation([0.1] * 10 + [0.0], [0.0] * 10 + [1.0])) <= 1.0
+    far = np.eye(2)[[0] * 50 + [1] * 50].T  # disjoint, and rounded above 1
+    p, q = far * 0.02 * (1 + 1e-9)
+    assert float(np.sum(np.abs(p - q)) / 2) > 1
+    assert float(total_variation(p, q)) == 1.0
 
 
 def test_fallback_of_the_kernel():
@@ -222,8 +221,8 @@ def test_no_nan_from_extreme_input():
     lam = np.array([1.0, 0.5])
     assert np.all(np.isfinite(mixture_density(p, g, lam)))
     tiny = np.array([1.0, 5e-324])
-    with pytest.raises(ValueError, match="eta must be finite"), np.errstate(all="ignore"):
-        mixture_density(p, tiny, lam)
+    with pytest.raises(ValueError, match="eta must be finite, .* as small as 5e-324"):
+        mixture_density(p, tiny, np.array([1.0, 0.0]))
     out = redraw_density(p, tiny, np.array([1.0, 0.0]))
     assert np.all(np.isfinite(out)) and out.sum() == pytest.approx(1)
 
@@ -280,7 +279,7 @@ def test_gradient_of_total_variation_in_lambda():
     for k in range(4):
         step = torch.zeros(4, dtype=torch.float64)
         step[k] = 1e-6
-        numeric = (tv(lam + step) - tv(lam - step)) / 2e-6
+        numeric = (tv(lam + step) - tv(lam - step)).detach() / 2e-6
         assert float(slope[k]) == pytest.approx(float(numeric), abs=1e-7)
 
 

@@ -13,10 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.claims.model import Claim, Evidence, Measurement, Proof, Undefined, Verdict
-
-FEW = 20  # fewer accepted instances than this are no search
-
+from theory.claims.model import FEW, Claim, Evidence, Measurement, Proof, Undefined, Verdict
 
 class ClaimError(RuntimeError):
     """The claim itself is broken: its margin fails with a programming error."""
@@ -66,7 +63,7 @@ class _Verification:
     def __init__(self, claim: Claim, examples: int, seed: int, budget: float) -> None:
         self.claim, self.examples, self.seed = claim, examples, seed
         self.start = time.perf_counter()
-        self.end = self.start + 0.93 * budget
+        self.end = self.start + budget
         self.budget = budget
         self.random = Random(f"{seed}:{claim.id}")
         self.evidence: list[Evidence] = []
@@ -86,9 +83,10 @@ class _Verification:
     def run(self) -> Verdict:
         claim = self.claim
         proof = self._proof(claim.proof) if claim.proof is not None else None
-        self.end = time.perf_counter() + 0.93 * self.budget
+        share = 0.8 - 0.3 * (claim.domain is not None) - 0.35 * (claim.implied_by is not None)
         if proof is not None and proof.result:  # a proof needs a check, not a hunt
-            self.end -= 0.6 * self.budget
+            share *= 0.45
+        self.end = time.perf_counter() + max(0.15, share) * self.budget
         exhausted = self._exhaust() if claim.exhaustive is not None else False
         if claim.instances is not None and not self.refuted:
             self._search()
@@ -213,7 +211,8 @@ class _Verification:
 
     def _exhaust(self) -> bool:
         claim, count, whole = self.claim, 0, True
-        limit = self.end if claim.instances is None else self.start + 0.4 * self.budget
+        now = time.perf_counter()
+        limit = self.end if claim.instances is None else now + 0.5 * (self.end - now)
         closest = None
         for instance in claim.exhaustive():
             if count % 64 == 63 and time.perf_counter() > limit:
@@ -272,7 +271,7 @@ class _Verification:
         search.draw_fresh(2 * n, left(0.97))
         if found.undefined_draw is not None:
             small = shrink(strategy, found.undefined_draw, self._is_undefined, tries=300,
-                           seconds=min(0.5, 0.1 * self.budget))
+                           seconds=min(0.5, 0.06 * self.budget))
             self._undefined(small.instance, found.undefined_why)
         if found.worst is not None:
             self._note(found.worst_value, found.worst_margin)
@@ -292,7 +291,8 @@ class _Verification:
             text += f"; {found.accepted} of {found.attempts} draws met the assumptions"
         if found.out_of_time:
             text += "; stopped by the clock"
-        if found.accepted < FEW and found.worst_value >= 0:
+        if (found.accepted < FEW and 5 * found.accepted <= found.attempts
+                and found.worst_value >= 0):
             self.too_few = True
             text += ": too few to count as a search"
         self.evidence.append(Evidence(
@@ -312,7 +312,7 @@ class _Verification:
                 return False
             return value < 0 if exact else value <= bar
 
-        small = shrink(strategy, found.worst, fails, seconds=min(1.5, 0.25 * self.budget))
+        small = shrink(strategy, found.worst, fails, seconds=min(1.5, 0.12 * self.budget))
         self.refuted = True
         self.counterexample = small.instance
         self.counter_margin = self.objective(small.instance)[1]
@@ -331,16 +331,15 @@ class _Verification:
 
         strategy = _strategy(self.claim.domain)
         search = Search(strategy, self.objective, random=self.random,
-                        deadline=max(self.end, time.perf_counter() + 0.1 * self.budget),
+                        deadline=time.perf_counter() + 0.25 * self.budget,
                         stop_on_undefined=True)
         found = search.found
-        limit = time.perf_counter() + 0.25 * self.budget
-        search.draw_fresh(self.examples, limit)
-        search.recombine(2 * self.examples, limit + 0.15 * self.budget)
+        search.draw_fresh(self.examples, time.perf_counter() + 0.15 * self.budget)
+        search.recombine(2 * self.examples, search.deadline)
         text = f"{found.evaluated} instances of the stated domain evaluated"
         if found.undefined_draw is not None:
             small = shrink(strategy, found.undefined_draw, self._undefined_anywhere, tries=400,
-                           seconds=min(0.7, 0.1 * self.budget))
+                           seconds=min(0.7, 0.06 * self.budget))
             self._undefined(small.instance, found.undefined_why)
         else:
             text += ", defined at all of them"
@@ -369,7 +368,7 @@ class _Verification:
     def _implied(self, trivial: Claim) -> bool:
         """Whether ``trivial`` holds and its margin never exceeds this claim's."""
         other = _Verification(trivial, max(50, self.examples // 4), self.seed,
-                              max(0.2, 0.25 * self.budget)).run()
+                              0.12 * self.budget).run()
         if other.status not in ("holds", "unrefuted"):
             self.evidence.append(Evidence(
                 "implication", f"{trivial.id} is {other.status}, so it implies nothing"))
@@ -380,7 +379,7 @@ class _Verification:
             margin=lambda inst: self._gap(trivial, inst))
         try:
             check = _Verification(gap, max(50, self.examples // 4), self.seed,
-                                  max(0.2, 0.3 * self.budget)).run()
+                                  0.2 * self.budget).run()
         except (ClaimError, KeyError, TypeError, AttributeError, IndexError) as error:
             self.evidence.append(Evidence(
                 "implication", f"{trivial.id} could not be compared on these instances: {error}"))

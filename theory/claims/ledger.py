@@ -10,8 +10,7 @@ from pathlib import Path
 from theory.claims.model import Claim
 
 MODULES = (
-    "theory.claims.ledger_4_window",
-    "theory.claims.ledger_4_module",
+    "theory.claims.ledger_4",
     "theory.claims.ledger_5_1_relevance",
     "theory.claims.ledger_5_1_bounds",
     "theory.claims.ledger_5_2",

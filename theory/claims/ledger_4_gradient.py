@@ -122,7 +122,7 @@ EQ_8_RESCALED = Claim(
     margin=lambda i: _product_rule_margin(i, rescale),
     proof=_product_rule_proof,
     origin="paper",
-    code="theory.attention.gradient_terms, theory.attention.rescale",
+    code="theory.attention.gradient_terms",
     test="tests/rectangle/test_gradient.py::test_terms_add_up_to_autograd_and_finite_differences",
 )
 

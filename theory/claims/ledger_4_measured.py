@@ -1,9 +1,14 @@
-"""Measurements for empirical claims, read from the committed rows (JSONL) when there are any."""
+"""Measurements for empirical claims, read from the committed rows (JSONL) when there are any.
+
+Rows of ``training.jsonl`` are those of ``python -m training``, rows of ``latency.jsonl`` those of
+``python -m training bench``.  Without usable rows a measurement is None and the claim unchecked.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,6 +16,7 @@ from typing import Any
 from theory.claims.model import Measurement
 
 ROWS = Path(__file__).resolve().parents[2] / "paper_figures" / "rows"
+RECTANGLES = ("rectangle", "rectangle-paper")
 
 
 def rows(name: str) -> list[dict[str, Any]]:
@@ -36,86 +42,83 @@ def rows(name: str) -> list[dict[str, Any]]:
     return out
 
 
-def numbers(found: Iterable[dict[str, Any]], field: str) -> list[float]:
-    """The finite numbers of one field, also where it lies under ``"result"`` or ``"numbers"``."""
-    out = []
-    for row in found:
-        for place in (row, row.get("result"), row.get("numbers")):
-            if isinstance(place, dict) and isinstance(place.get(field), int | float):
-                value = float(place[field])
-                if value - value == 0:
-                    out.append(value)
-                break
-    return out
+def finite(value: Any) -> bool:
+    """Whether ``value`` is a finite number (None, text and NaN are not)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def spread(values: list[float]) -> str:
     """Median, range and number of runs, in words."""
-    return (f"median {median(values):.3g}, from {min(values):.3g} to {max(values):.3g} over "
-            f"{len(values)} runs")
+    return (f"median {median(values):.3g}, {min(values):.3g} to {max(values):.3g} over "
+            f"{len(values)} run{'s' * (len(values) != 1)}")
 
 
-def measured(name: str, fields: dict[str, str], text: str) -> Callable[[], Measurement | None]:
-    """A measurement of one or more fields (field -> what it is, in words) of a file of rows."""
+def by_training(values: Callable[[dict[str, Any]], Iterator[float]]) -> dict[str, list[float]]:
+    """Numbers of the training rows of a rectangle, by head and supervision."""
+    out: dict[str, list[float]] = {}
+    for row in rows("training"):
+        if row.get("method") not in RECTANGLES:
+            continue
+        found = list(values(row))
+        if found and all(map(finite, found)):
+            name = f"{row['method']}, {row.get('supervision', '?')} loss"
+            out.setdefault(name, []).append(sum(found) / len(found))
+    return out
 
+
+def gradient_ratio() -> Measurement | None:
+    """Norm of the indirect over the direct term of Eq. 8, at the start and at the end."""
+    moments = {"start": "gradient_ratio_start", "end": "gradient_ratio_end"}
+    numbers, told = {}, []
+    for moment, field in moments.items():
+        for name, values in by_training(lambda row, field=field: iter([row.get(field)])).items():
+            numbers[f"{moment} ({name})"] = median(values)
+            told.append(f"at the {moment} {spread(values)} ({name})")
+    if not told:
+        return None
+    return Measurement(numbers, "norm of the indirect over the direct term on the trunk's "
+                                f"parameters: {'; '.join(told)}.  Small networks, synthetic images.")
+
+
+def _centres(field: str, text: str) -> Callable[[], Measurement | None]:
     def measure() -> Measurement | None:
-        found = rows(name)
-        values = {field: numbers(found, field) for field in fields}
-        values = {field: v for field, v in values.items() if v}
-        if not values:
+        found = by_training(lambda row: iter((row.get("test") or {}).get(field) or []))
+        if not found:
             return None
-        told = "; ".join(f"{fields[field]}: {spread(v)}" for field, v in values.items())
-        return Measurement({f: median(v) for f, v in values.items()}, f"{told}.  {text}")
+        told = "; ".join(f"{spread(values)} ({name})" for name, values in found.items())
+        return Measurement({name: median(v) for name, v in found.items()},
+                           f"{text}, mean of both axes, test images: {told}.  Small networks, "
+                           "synthetic images; other training sizes count as runs too.")
 
     return measure
 
 
-gradient_ratio = measured(
-    "training",
-    {"gradient_ratio_start": "indirect over direct gradient norm at the start",
-     "gradient_ratio_end": "the same at the end"},
-    "Small networks on the toolkit's synthetic images; 'runs' are the committed rows.")
-
-centre_order = measured(
-    "training",
-    {"spearman": "rank correlation of predicted and true centres",
-     "centre_spearman": "rank correlation of predicted and true centres"},
-    "Synthetic images with known positions.")
-
-following = measured(
-    "training",
-    {"slope": "slope of predicted against true centres",
-     "centre_slope": "slope of predicted against true centres",
-     "equivariance_error": "equivariance error (quotient loss)"},
-    "A slope of 1 follows the object, 0 ignores it.")
+centre_order = _centres("centre_spearman", "rank correlation of predicted and true centres")
+following = _centres("centre_slope", "slope of predicted on true centres (1 follows, 0 ignores)")
 
 
-_TIMES = ("ms", "milliseconds", "median_ms", "ms_median")
-_NAMES = ("module", "head", "attention", "method")
+def latency(what: str, base: str) -> Callable[[], Measurement | None]:
+    """Times of the rectangle heads (what "module") or networks ("network") over those of ``base``.
 
-
-def latency(*wanted: str) -> Callable[[], Measurement | None]:
-    """Ratios of the times of two heads (the first over the second), size by size.
-
-    Takes rows of ``latency.jsonl`` with a name (``module``, ``head`` ...) and milliseconds.
+    From the ``milliseconds`` of rows of ``python -m training bench``.
     """
 
     def measure() -> Measurement | None:
-        cells: dict[str, dict[str, float]] = {}
+        ratios = {}
         for row in rows("latency"):
-            name = next((row[k] for k in _NAMES if isinstance(row.get(k), str)), None)
-            time = next((row[k] for k in _TIMES if isinstance(row.get(k), int | float)), None)
-            if name is None or time is None:
+            times = row.get("milliseconds")
+            if row.get("what") != what or not isinstance(times, dict) or not finite(
+                    times.get(base)) or times[base] <= 0:
                 continue
-            place = ", ".join(f"{k} {row[k]}" for k in (
-                "device", "backbone", "channels", "height", "width", "batch", "mode") if k in row)
-            cells.setdefault(place, {})[name] = float(time)
-        first, second = wanted
-        ratios = {place: times[first] / times[second] for place, times in cells.items()
-                  if first in times and second in times and times[second] > 0}
+            size = "x".join(map(str, row.get("features", []))) or "the small network"
+            for name in RECTANGLES + ("rectangle-coords",):
+                if finite(times.get(name)):
+                    ratios[f"{name}, {size}, batch {row.get('batch', '?')}"] = (
+                        times[name] / times[base])
         if not ratios:
             return None
-        told = "; ".join(f"{ratio:.3g} ({place})" for place, ratio in ratios.items())
-        return Measurement(ratios, f"time of {first} over {second}: {told}")
+        told = "; ".join(f"{ratio:.2f} ({place})" for place, ratio in ratios.items())
+        return Measurement(ratios, f"median time of a forward pass over that of {base}, one thread "
+                                   f"of a CPU: {told}.")
 
     return measure

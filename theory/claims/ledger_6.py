@@ -137,7 +137,7 @@ TABLE_1_SIGNIFICANCE = Claim(
     kind="empirical",
     measure=_significance,
     origin="beyond",
-    code="theory.table1.welch, theory.table1.holm",
+    code="theory.table1.welch",
     test=f"{_TEST}::test_welch_against_scipy",
 )
 

@@ -10,6 +10,8 @@ STATUSES = ("holds", "unrefuted", "refuted", "vacuous", "ill-posed", "measured",
 KINDS = ("inequality", "equality", "empirical", "cited")
 ORIGINS = ("paper", "amended", "beyond", "user")
 
+FEW = 20  # fewer accepted instances than this are no search
+
 
 class Undefined(ArithmeticError):
     """Raised by a margin where the claim's quantities are not defined (say what and where)."""

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from theory.claims.draws import BIG, Choice, Draw, draw, product
+from theory.claims.model import FEW
 
 KEEP = 12  # worst instances kept as starting points
 
@@ -114,11 +115,14 @@ class Search:
     # --- routes ---------------------------------------------------------------------------------
 
     def draw_fresh(self, count: int, deadline: float) -> None:
-        """Fresh instances; every third with Hypothesis's own distribution."""
+        """Fresh instances; every third with Hypothesis's own distribution.
+
+        The first ``FEW`` may go beyond ``deadline``, up to the search's own.
+        """
         found = self.found
         got, tried = 0, 0
         while got < count and tried < 10 * count + 100 and not self.done:
-            if time.perf_counter() > deadline:
+            if time.perf_counter() > deadline and got >= FEW:
                 return
             tried += 1
             found.attempts += 1
