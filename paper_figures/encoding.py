@@ -65,19 +65,24 @@ def text(value: Any) -> str:
 
 
 def mask_svg(rows: list[list[float]], name: str) -> str:
-    """A grid of cells: dark is +1, light is -1, shades between."""
+    """A grid of cells: of a mask, filled is +1 and empty -1; else 1 and 0, with shades between."""
     height, width = len(rows), len(rows[0])
     cell = max(4, min(22, 176 // max(height, width)))
+    flat = [v for row in rows for v in row]
+    is_mask = _is_mask(flat)
     cells = []
     for i, row in enumerate(rows):
         for j, v in enumerate(row):
-            shade = (v + 1) / 2
+            shade = (v + 1) / 2 if is_mask else v
             opacity = "" if shade in (0, 1) else f' fill-opacity="{shade:.3f}"'
             kind = "off" if shade == 0 else "on"
             cells.append(f'<rect class="{kind}" x="{j * cell + 1}" y="{i * cell + 1}" '
                          f'width="{cell}" height="{cell}"{opacity}/>')
-    inside = sum(v == 1 for row in rows for v in row)
-    label = f"{name}: {height} by {width} grid, {inside} of {height * width} cells are +1"
+    if is_mask:
+        words = f"{flat.count(1)} of {height * width} cells are +1"
+    else:
+        words = "values " + ", ".join(f"{v:.3g}" for v in flat[:64])
+    label = f"{name}: {height} by {width} grid, {words}"
     return _svg(width * cell + 2, height * cell + 2, label, "".join(cells))
 
 
@@ -111,11 +116,13 @@ def _array(nested: Any, dtype: str, name: str) -> list[Item]:
     if len(shape) == 1 and len(flat) <= 64:
         labels = [text(v) for v in flat]
         return [Item(name, words, bars_svg(numbers, labels, name))]
-    if len(shape) == 2 and all(-1 <= v <= 1 for v in numbers):
+    drawable = _is_mask(numbers) or all(0 <= v <= 1 for v in numbers)
+    if len(shape) == 2 and drawable:
         height, width = shape
         rows = [numbers[i * width:(i + 1) * width] for i in range(height)]
-        return [Item(name, words, mask_svg(rows, name))]
-    if len(shape) > 2 and shape[0] <= 16 and all(-1 <= v <= 1 for v in numbers):
+        shown = name if _is_mask(numbers) else f"{name} (1 filled, 0 empty)"
+        return [Item(shown, words, mask_svg(rows, name))]
+    if len(shape) > 2 and shape[0] <= 16 and drawable:
         return [item for i, part in enumerate(nested)
                 for item in _array(part, dtype, f"{name}[{i}]")]
     return [Item(name, words)]
@@ -133,6 +140,10 @@ def _number(value: Any) -> float | None:
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
     return out if math.isfinite(out) else None
+
+
+def _is_mask(values: list[float]) -> bool:
+    return set(values) <= {-1, 1}
 
 
 def _is_leaf(value: Any) -> bool:

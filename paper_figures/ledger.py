@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from paper_figures.fields import plural
+
 SCHEMA = 1
 
 STATUSES = {  # order of the summary, and what each means
@@ -67,8 +69,13 @@ def counts(ledger: dict[str, Any]) -> dict[str, int]:
 
 
 def changed(ledger: dict[str, Any]) -> list[str]:
-    """Ids whose status is not the recorded one; a verdict without a record counts."""
-    return [v["id"] for v in ledger["verdicts"] if v.get("recorded") != v["status"]]
+    """Ids whose status is not the recorded one."""
+    return [v["id"] for v in ledger["verdicts"] if v.get("recorded") not in (None, v["status"])]
+
+
+def unrecorded(ledger: dict[str, Any]) -> list[str]:
+    """Ids without a recorded status."""
+    return [v["id"] for v in ledger["verdicts"] if v.get("recorded") is None]
 
 
 def summary(ledger: dict[str, Any]) -> str:
@@ -77,10 +84,11 @@ def summary(ledger: dict[str, Any]) -> str:
     >>> summary({"verdicts": [{"id": "a", "status": "holds", "recorded": "holds"}]})
     '1 claim: 1 holds; 0 verdicts changed'
     """
-    total, moved = len(ledger["verdicts"]), len(changed(ledger))
     parts = ", ".join(f"{n} {status}" for status, n in counts(ledger).items())
-    return (f"{total} claim{'' if total == 1 else 's'}: {parts}; "
-            f"{moved} verdict{'' if moved == 1 else 's'} changed")
+    new = len(unrecorded(ledger))
+    return (f"{plural(len(ledger['verdicts']), 'claim')}: {parts}; "
+            f"{plural(len(changed(ledger)), 'verdict')} changed"
+            + (f", {new} not recorded yet" if new else ""))
 
 
 def margin_text(value: Any) -> str:

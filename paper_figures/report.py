@@ -75,6 +75,7 @@ def write_report(run: str | Path, out: str | Path, rows: str | Path = COMMITTED)
         ledger=ledger, why=why, sections=_sections(ledger) if ledger else [],
         counts=ledgers.counts(ledger) if ledger else {},
         changed=ledgers.changed(ledger) if ledger else [],
+        unrecorded=ledgers.unrecorded(ledger) if ledger else [],
         meaning=ledgers.STATUSES, drawings=drawings, facts=_facts(ledger) if ledger else [])
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -227,5 +228,5 @@ def _instance(value: Any) -> dict[str, Any] | None:
         return None
     parts = items(value)
     return {"drawn": [(i.name, Markup(i.svg)) for i in parts if i.svg],
-            "masks": any('class="off"' in i.svg for i in parts),
+            "masks": any("cells are +1" in i.svg for i in parts),
             "table": [(i.name, i.text) for i in parts if not i.svg]}

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 ARITY = {"mfrac": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2, "mroot": 2, "msubsup": 3,
          "munderover": 3}
 
+_ACCENTS = {"^": "ˆ", "~": "˜", "¯": "¯", "_": "¯", "˙": "˙"}
 _ARROWS = tuple("⟸⟹⟺⇐⇒⇔⟵⟶⟷↦")  # browsers put no space around the long ones
 
 # MathML Core has no mathvariant but "normal": letters of the Unicode alphabets take its place
@@ -54,6 +55,9 @@ def mathml(latex: str) -> str:
             raise NotTypeset(f"{element.tag} needs {ARITY[element.tag]} parts, got {len(element)}")
         if element.tag == "mo" and element.text in _ARROWS:
             element.attrib |= {"lspace": "0.4em", "rspace": "0.4em"}
+        if element.tag == "mover" and element[1].text in _ACCENTS:
+            element.attrib["accent"] = "true"  # else browsers shrink it beyond recognition
+            element[1].text = _ACCENTS[element[1].text]
         variant = element.attrib.get("mathvariant")
         if variant in _STARTS and element.text:
             element.text = "".join(_letter(c, variant) for c in element.text)

@@ -26,7 +26,9 @@ class RunConfig:
         seed: of the data, the weights and the order.
         supervision: "label" is the cross-entropy alone; "mask" adds ``mask_weight`` times the
             binary cross-entropy of the map.
-        steps, batch, warmup: gradient steps, images a step, steps of linear warm-up; then cosine.
+        steps, batch: gradient steps, images a step.
+        warmup, head_warmup: steps of linear warm-up of the network and of the head (which may wait
+            until there are features to look at); then cosine.
         lr: learning rate (Adam) of trunk and tail.
         coords_lr, paper_lr, positionwise_lr: of the heads.
         width, tail: channels of trunk and tail.
@@ -45,6 +47,7 @@ class RunConfig:
     steps: int = 500
     batch: int = 32
     warmup: int = 30
+    head_warmup: int = 30
     lr: float = 1e-2
     coords_lr: float = 3e-2
     paper_lr: float = 1e-3
@@ -73,7 +76,7 @@ class RunConfig:
         for name in ("lr", "coords_lr", "paper_lr", "positionwise_lr", "s", "s_start", "s_rise"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("seed", "warmup", "mask_weight"):
+        for name in ("seed", "warmup", "head_warmup", "mask_weight"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 

@@ -100,7 +100,7 @@ def fit(net: SmallNet, config: RunConfig, train: Samples) -> list[dict[str, Any]
         torch.from_numpy(v) for v in (train.images, train.labels, train.masks))
     few = Samples(*(v[:HISTORY_IMAGES] for v in (train.images, train.labels, train.masks)), None)
     optimizer = _optimizer(net, config)
-    rest = [group["lr"] for group in optimizer.param_groups]
+    rates_of = [(group["lr"], group["warmup"]) for group in optimizer.param_groups]
     generator = torch.Generator().manual_seed(config.seed)
     history, batches = [], iter(())
     for step in range(config.steps):
@@ -108,9 +108,9 @@ def fit(net: SmallNet, config: RunConfig, train: Samples) -> list[dict[str, Any]
             history.append(_moment(net, config, few, step))
         done = step / config.steps
         net_s(net, config.s_start + (config.s - config.s_start) * min(1.0, done / config.s_rise))
-        scale = min(1.0, (step + 1) / max(1, config.warmup)) * (1 + math.cos(math.pi * done)) / 2
-        for group, lr in zip(optimizer.param_groups, rest, strict=True):
-            group["lr"] = lr * scale
+        for group, (lr, warmup) in zip(optimizer.param_groups, rates_of, strict=True):
+            rise = min(1.0, (step + 1) / max(1, warmup))
+            group["lr"] = lr * rise * (1 + math.cos(math.pi * done)) / 2
         chosen = next(batches, None)
         if chosen is None:
             batches = _epoch(config, generator)
@@ -176,11 +176,12 @@ def net_s(net: SmallNet, s: float) -> None:
 def _optimizer(net: SmallNet, config: RunConfig) -> torch.optim.Optimizer:
     head = list(net.attention.parameters()) if net.attention is not None else []
     inside = {id(p) for p in head}
-    groups = [{"params": [p for p in net.parameters() if id(p) not in inside], "lr": config.lr}]
+    rest = [p for p in net.parameters() if id(p) not in inside]
+    groups: list[dict[str, Any]] = [{"params": rest, "lr": config.lr, "warmup": config.warmup}]
     if head:
         lr = {"rectangle": config.coords_lr, "rectangle-paper": config.paper_lr,
               "positionwise": config.positionwise_lr}[config.method]
-        groups.append({"params": head, "lr": lr})
+        groups.append({"params": head, "lr": lr, "warmup": config.head_warmup})
     return torch.optim.Adam(groups)
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from tests.heads.test_counts import module
-from theory.claims.ledger_4_heads import head_output
+from theory.claims.ledger_4_heads import head_output, head_weights
 
 
 def circular_head(channels):
@@ -35,6 +36,19 @@ def test_invariant_under_circular_padding_at_full_width(shift):
         other = head(torch.roll(x, (2, 0), dims=(-2, -1)))
     assert float((still - moved).abs().max()) < 1e-12
     assert float((still - other).abs().max()) > 1e-6  # not a constant head
+
+
+@pytest.mark.parametrize(("padding", "mode"), [("constant", "constant"), ("wrap", "circular")])
+def test_the_ledgers_head_is_torchs(padding, mode):
+    x = np.random.default_rng(2).standard_normal((3, 11, 8))
+    y, weights = torch.as_tensor(x)[None], head_weights(3, 7)
+    for k, (weight, bias) in enumerate(weights[:-1]):
+        y = functional.pad(y, (1, 1, 1, 1), mode=mode)
+        y = torch.relu(functional.conv2d(y, torch.as_tensor(weight), torch.as_tensor(bias)))
+        y = functional.max_pool2d(y, 2) if k < 2 else y
+    wanted = functional.linear(y.mean(dim=(-2, -1)), *map(torch.as_tensor, weights[-1]))[0]
+    np.testing.assert_allclose(head_output(x, 7, padding=padding), wanted, atol=1e-12)
+    assert [len(bias) for _, bias in weights] == [8, 16, 32, 5]
 
 
 def at(row, column, side=40):

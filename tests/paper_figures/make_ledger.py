@@ -47,7 +47,7 @@ def ledger(**changes: Any) -> dict[str, Any]:
                                 "rectangle": {"type": "Rectangle", "center":
                                               {"array": [0.5, 0.25], "dtype": "float64"},
                                               "angle": 0.3},
-                                "map": {"array": [[0.25, 0.5], [1.0, -1.0]], "dtype": "float64"}},
+                                "map": {"array": [[0.25, 0.5], [1.0, 0.0]], "dtype": "float64"}},
                 counterexample_margin=-0.98),
         verdict("eq-5", "ill-posed", undefined_at={"H": 1, "W": 3},
                 undefined_why="Eq. 5 divides by H - 1", statement=r"\notacommand{x}"),

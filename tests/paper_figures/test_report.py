@@ -144,7 +144,7 @@ def test_counterexamples_are_drawn(page):
     assert "two halves" in masks and "[2, 3]" in masks and "-1/3" in masks
     bars = section(text, "sec-5.2-monotone")
     assert 'aria-label="pure: 1/3, 1/3, 1/3"' in bars and "0.99" in bars
-    assert 'fill-opacity="0.625"' in bars and "rectangle (Rectangle).angle" in bars
+    assert 'fill-opacity="0.250"' in bars and "map (1 filled, 0 empty)" in bars and "rectangle (Rectangle).angle" in bars
 
 
 def test_both_sources_of_rows_are_shown_and_named(tmp_path):
@@ -234,7 +234,7 @@ def test_a_verdict_with_the_bare_minimum_is_shown(tmp_path):
     (tmp_path / "ledger.json").write_text(
         json.dumps({"schema": 1, "verdicts": [{"id": "a", "status": "holds"}]}))
     report = write_report(tmp_path, tmp_path, tmp_path)
-    assert report.summary == "1 claim: 1 holds; 1 verdict changed"  # nothing was recorded
+    assert report.summary == "1 claim: 1 holds; 0 verdicts changed, 1 not recorded yet"
     assert "claim-a" in Page(report.path.read_text()).ids
 
 
@@ -278,7 +278,8 @@ def test_items_draw_by_shape():
     def drawn(nested):
         return [i.svg.count("<rect") for i in items({"array": nested, "dtype": "float64"})]
 
-    assert drawn([[1, -1]]) == [2] and drawn([[2.0, 3.0]]) == [0]  # not a map
+    assert drawn([[1, -1]]) == [2] and drawn([[0, 0.5]]) == [2]
+    assert drawn([[2.0, 3.0]]) == drawn([[0, -1]]) == [0]  # neither mask nor map
     assert drawn([[[1, -1]], [[1, 1]]]) == [2, 2] and drawn([0.5, -0.5, 0]) == [3]
     assert drawn([0.0] * 100) == [0] and "array of shape [100]" in items(
         {"array": [0.0] * 100, "dtype": "float64"})[0].text

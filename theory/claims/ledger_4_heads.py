@@ -286,28 +286,43 @@ APP_G_TIME = Claim(
 # --- section 4.4 and App. G: following a translation ---------------------------------------------
 
 
-def head_output(x: np.ndarray, seed: int, *, padding: str) -> np.ndarray:
-    """The five outputs of the head of App. G with random weights and ReLU, on ``(C, H, W)``.
+def head_weights(channels: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Random (weight, bias) of the head's convolutions and of its linear layer.
 
-    Its convolutions have 1/8 of the channels: the argument holds at any width.
+    The convolutions have 1/8 of App. G's channels: the argument holds at any width.
     """
-    import torch
-    from torch.nn import functional
-
-    random = np.random.default_rng(seed)
-    y = torch.as_tensor(x)[None]
+    random, out = np.random.default_rng(seed), []
     for layer in RECTANGLE_HEAD:
         if isinstance(layer, Convolution):
-            inputs = y.shape[1]
-            size = (layer.outputs // 8, inputs, 3, 3)
-            weight = torch.as_tensor(random.standard_normal(size) / (3 * inputs**0.5))
-            bias = torch.as_tensor(random.standard_normal(size[0]))
-            y = functional.pad(y, (1, 1, 1, 1), mode=padding)
-            y = torch.relu(functional.conv2d(y, weight, bias))
+            size = (layer.outputs // 8, channels, layer.kernel, layer.kernel)
+            weight = random.standard_normal(size) / (3 * channels**0.5)
+            out.append((weight, random.standard_normal(size[0])))
+            channels = size[0]
+    out.append((random.standard_normal((5, channels)), random.standard_normal(5)))
+    return out
+
+
+def head_output(x: np.ndarray, seed: int, *, padding: str) -> np.ndarray:
+    """The five outputs of the head of App. G with :func:`head_weights` and ReLU, on ``(C, H, W)``.
+
+    ``padding`` is NumPy's: "constant" (zeros, as in the paper) or "wrap" (circular).
+    """
+    weights = head_weights(len(x), seed)
+    layers = iter(weights[:-1])
+    for layer in RECTANGLE_HEAD:
+        if isinstance(layer, Convolution):
+            weight, bias = next(layers)
+            p = layer.padding
+            padded = np.pad(x, ((0, 0), (p, p), (p, p)), mode=padding)
+            windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+            x = np.tensordot(weight, windows, axes=((1, 2, 3), (0, 3, 4)))
+            x = np.maximum(x + bias[:, None, None], 0)
         elif isinstance(layer, MaxPool):
-            y = functional.max_pool2d(y, layer.kernel)
-    pooled = y.mean(dim=(-2, -1))[0].numpy()
-    return random.standard_normal((5, pooled.size)) @ pooled
+            k = layer.kernel
+            h, w = x.shape[1] // k, x.shape[2] // k
+            x = x[:, :h * k, :w * k].reshape(len(x), h, k, w, k).max(axis=(2, 4))
+    weight, bias = weights[-1]
+    return weight @ x.mean(axis=(1, 2)) + bias
 
 
 def _shifts(padding: str) -> Any:
@@ -333,7 +348,7 @@ def _object(i: dict[str, Any], *, everywhere: bool) -> np.ndarray:
 
 def _movement(i: dict[str, Any], padding: str) -> np.ndarray:
     """How far the five outputs move when the features are shifted."""
-    x = _object(i, everywhere=padding == "circular")
+    x = _object(i, everywhere=padding == "wrap")
     moved = np.roll(x, i["shift"], axis=(-2, -1))
     return (head_output(moved, i["seed"] + 1, padding=padding)
             - head_output(x, i["seed"] + 1, padding=padding))
@@ -380,8 +395,8 @@ SEC_44_FOLLOW_AMENDED = Claim(
           "that follows has to keep coordinates.",
     assumptions="circular padding, 4 | H, 4 | W, shifts by multiples of 4, any weights",
     kind="equality",
-    instances=lambda: _shifts("circular"),
-    margin=lambda i: float(np.max(np.abs(_movement(i, "circular")))),
+    instances=lambda: _shifts("wrap"),
+    margin=lambda i: float(np.max(np.abs(_movement(i, "wrap")))),
     tolerance=1e-8,
     proof=_invariance_proof,
     origin="amended",
