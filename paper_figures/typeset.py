@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 ARITY = {"mfrac": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2, "mroot": 2, "msubsup": 3,
          "munderover": 3}
 
-_ACCENTS = {"^": "ˆ", "~": "˜", "¯": "¯", "_": "¯", "˙": "˙"}
+_ACCENTS = {"^": "\u0302", "~": "\u0303", "_": "\u0304", "¯": "\u0304"}
 _ARROWS = tuple("⟸⟹⟺⇐⇒⇔⟵⟶⟷↦")  # browsers put no space around the long ones
 
 # MathML Core has no mathvariant but "normal": letters of the Unicode alphabets take its place
@@ -53,11 +53,11 @@ def mathml(latex: str) -> str:
             raise NotTypeset(f"unknown command {element.text}")
         if len(element) != ARITY.get(element.tag, len(element)):
             raise NotTypeset(f"{element.tag} needs {ARITY[element.tag]} parts, got {len(element)}")
-        if element.tag == "mo" and element.text in _ARROWS:
+        if element.tag in ("mi", "mo") and element.text in _ARROWS:
+            element.tag = "mo"
             element.attrib |= {"lspace": "0.4em", "rspace": "0.4em"}
-        if element.tag == "mover" and element[1].text in _ACCENTS:
-            element.attrib["accent"] = "true"  # else browsers shrink it beyond recognition
-            element[1].text = _ACCENTS[element[1].text]
+        if element.tag == "mover" and len(element[0].text or "") == 1:
+            _combine(element)
         variant = element.attrib.get("mathvariant")
         if variant in _STARTS and element.text:
             element.text = "".join(_letter(c, variant) for c in element.text)
@@ -73,6 +73,19 @@ def statement(latex: str) -> str:
         return mathml(latex)
     except NotTypeset:
         return f"<code>{html.escape(latex)}</code>"
+
+
+def _combine(element: ElementTree.Element) -> None:
+    """A hat, tilde or bar over a letter: fonts place it over small ones, the page over capitals."""
+    letter, accent = element
+    if letter.tag != "mi" or accent.tag != "mo" or accent.text not in _ACCENTS:
+        return
+    if letter.text.isupper():
+        element.attrib["class"] = "hatted"
+        return
+    element.tag, element.text = "mi", letter.text + _ACCENTS[accent.text]
+    element.attrib = {"class": "accented"}
+    element[:] = []
 
 
 def _letter(char: str, variant: str) -> str:

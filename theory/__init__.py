@@ -21,6 +21,9 @@ _HOME = {
     "theory.attention": ("residual", "without_residual", "rescale", "rescale_log",
                          "gradient_terms"),
     "theory.equivariance": ("Similarity", "paper_loss", "quotient_loss", "symmetries"),
+    "theory.relevance": ("relevance_level", "relevance_level_exact", "relevance_closed_form"),
+    "theory.rademacher": ("rademacher_all_functions", "rademacher_grouped_exact",
+                          "rademacher_constant_exact"),
     "theory.families": ("AllMasks", "Rectangles", "RotatedRectangles", "Parallelograms",
                         "FiniteFamily"),
 }

@@ -71,7 +71,7 @@ def collides(f: Predictor, x: Array, y: Array) -> bool:
     r"""Whether two distinct inputs of a binary predictor collide, without forming M.
 
     :math:`M(x)=M(x')` iff :math:`x'_{ijk}=2^{f(x)_{ij}-f(x')_{ij}}x_{ijk}` for all i, j, k.  Exact
-    in floating point too, where doubling does not overflow.
+    in floating point too, but for subnormal numbers.
 
     Raises:
         ValueError: a map with values other than 0 and 1.
@@ -81,7 +81,7 @@ def collides(f: Predictor, x: Array, y: Array) -> bool:
     """
     x, y = _pair(x, y)
     maps = [_binary_map(f, v)[..., None] for v in (x, y)]
-    left, right = (to_numpy(v) * (1 + m) for v, m in zip((x, y), maps, strict=True))
+    left, right = (to_numpy(v) / (1 + m) for v, m in zip((x, y), maps[::-1], strict=True))
     return bool(np.any(to_numpy(x != y)) and np.all(left == right))
 
 
@@ -157,9 +157,12 @@ def binary_collisions(f: Predictor, x: Array) -> Iterator[Collision]:
         step = here - wanted
         if not np.any(step):
             continue
-        y = _like(values * (1 + (step > 0))[..., None] / (1 + (step < 0))[..., None], x)
-        there = _binary_map(f, y)
-        if np.array_equal(there[tuple(cells.T)], np.array(pattern)) and collides(f, x, y):
+        with np.errstate(over="ignore"):
+            other = values * (1 + (step > 0))[..., None] / (1 + (step < 0))[..., None]
+        if other.dtype != object and not np.all(np.isfinite(other)):
+            continue  # doubled out of the range of floats: not an input
+        y = _like(other, x)
+        if collides(f, x, y):
             yield Collision(x, y, 0.0, float(np.abs(to_numpy(y) - values).max()))
 
 

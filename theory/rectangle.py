@@ -92,6 +92,9 @@ def window(t: Array, t0: Array, sigma: Array, s: float) -> Array:
     :math:`\Lambda` is the logistic sigmoid, sigma the HALF-width.  The value is 1/2 at
     ``t0 +- sigma`` whatever s, and the peak is ``sigmoid(s) < 1``.
 
+    Raises:
+        ValueError: sigma or s that is not positive, NaN or infinity.
+
     >>> float(window(1.0, 0.0, 1.0, s=10.0))
     0.5
     """

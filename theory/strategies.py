@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from theory.families.bits import masks_of_ints
 from theory.rectangle import Rectangle
 
 
@@ -33,10 +34,7 @@ def masks(height: int, width: int, *, empty: bool = True) -> st.SearchStrategy[n
 
 def mask_of_bits(bits: int, height: int, width: int) -> np.ndarray:
     """The mask whose p-th position, row by row, is +1 iff bit p is set."""
-    n = height * width
-    raw = np.frombuffer(bits.to_bytes((n + 7) // 8, "little"), dtype=np.uint8)
-    ones = np.unpackbits(raw, count=n, bitorder="little").reshape(height, width)
-    return (2 * ones.astype(np.int8) - 1).astype(np.int8)
+    return masks_of_ints([bits], height, width)[0]
 
 
 def members(family: Any) -> st.SearchStrategy[np.ndarray]:

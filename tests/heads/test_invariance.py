@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from tests.heads.test_counts import module
-from theory.claims.ledger_4_heads import head_output, head_weights
+from theory.claims.ledger_4_follow import head_output, head_weights
 
 
 def circular_head(channels):

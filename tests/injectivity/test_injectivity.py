@@ -54,7 +54,7 @@ def pixel(value):
     return np.array([[[float(value)]]])
 
 
-# --- the module and the pairwise conditions ---------------------------------------------------------
+# --- the module and the pairwise conditions
 
 
 def test_module_by_loops_and_in_fractions():
@@ -155,7 +155,7 @@ def test_a_collision_has_no_positive_margin():
     assert min(margins) > 0
 
 
-# --- the finder --------------------------------------------------------------------------------------
+# --- the finder
 
 
 @pytest.mark.parametrize("value", [0.7, 0.9, 1.2, 1.5])
@@ -232,7 +232,14 @@ def test_binary_predictors_without_collisions():
     assert tensor.y.item() == 2.0
 
 
-# --- bad input ---------------------------------------------------------------------------------------
+def test_binary_finder_at_the_edge_of_the_floats():
+    half = find_collision(lambda x: 1.0 * (x[..., 0] < 1e308), pixel(1.5e308), binary=True)
+    assert half.y.item() == 7.5e307
+    assert not collides(lambda x: np.ones((1, 1)), pixel(1.7e308), pixel(1.6e308))
+    assert find_collision(lambda x: np.ones((1, 1)), pixel(1.7e308), binary=True) is None
+
+
+# --- bad input
 
 
 BAD = [

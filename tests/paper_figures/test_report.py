@@ -251,7 +251,11 @@ def test_statements_of_the_ledger_are_typeset(latex):
     Page(out)
 
 
-def test_script_letters_and_arrows():
+def test_script_letters_arrows_and_accents():
+    assert '<mo lspace="0.4em" rspace="0.4em">⟺</mo>' in mathml(r"a\iff b")
+    assert '<mi class="accented">f\u0303</mi>' in mathml(r"\tilde f")
+    assert 'class="hatted"><mi>R</mi>' in mathml(r"\hat R")
+    assert "<mover><mrow>" in mathml(r"\overline{a+b}")
     assert "𝒜" in mathml(r"\mathcal{A}") and "ℛ" in mathml(r"\mathcal R")
     assert "𝔼" in mathml(r"\mathbb E") and 'lspace="0.4em"' in mathml(r"a \Leftrightarrow b")
 

@@ -89,7 +89,7 @@ def test_importing_the_ledgers_is_light():
     assert out.stdout.strip() == "[]"
 
 
-# --- the same facts in plain Fractions ---------------------------------------------------------------
+# --- the same facts in plain Fractions
 
 
 def plain_tv(p, q, g, lam):

@@ -44,7 +44,7 @@ def random_batch(seed: int = 0, shape: tuple[int, ...] = (4, 3), atoms: int = 6)
     return p, q, g, rng.random((*shape, atoms))
 
 
-# --- by hand and by a second route --------------------------------------------------------------
+# --- by hand and by a second route
 
 
 def test_eq_18_by_hand():
@@ -138,7 +138,7 @@ def test_bounds_by_hand():
     assert optimal_accuracy(p, q) == F(7, 8)
 
 
-# --- laws -----------------------------------------------------------------------------------------
+# --- laws
 
 
 def test_no_contamination_is_constant_lambda_and_lambda_0_is_background():
@@ -227,7 +227,7 @@ def test_no_nan_from_extreme_input():
     assert np.all(np.isfinite(out)) and out.sum() == pytest.approx(1)
 
 
-# --- batch, libraries, gradients ----------------------------------------------------------------------
+# --- batch, libraries, gradients
 
 
 def all_functions(p, q, g, lam, w=None):
@@ -283,7 +283,7 @@ def test_gradient_of_total_variation_in_lambda():
         assert float(slope[k]) == pytest.approx(float(numeric), abs=1e-7)
 
 
-# --- bad input ---------------------------------------------------------------------------------------
+# --- bad input
 
 
 GOOD = ([0.5, 0.5], [0.25, 0.75], [0.5, 0.2])

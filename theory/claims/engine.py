@@ -15,6 +15,7 @@ import numpy as np
 
 from theory.claims.model import FEW, Claim, Evidence, Measurement, Proof, Undefined, Verdict
 
+
 class ClaimError(RuntimeError):
     """The claim itself is broken: its margin fails with a programming error."""
 

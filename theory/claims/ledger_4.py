@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from theory.claims import (
     ledger_4_equivariance,
+    ledger_4_follow,
     ledger_4_gradient,
     ledger_4_grid,
     ledger_4_heads,
+    ledger_4_level,
     ledger_4_module,
     ledger_4_window,
 )
@@ -14,9 +16,11 @@ from theory.claims.model import Claim
 
 CLAIMS: list[Claim] = [
     *ledger_4_window.CLAIMS,
+    *ledger_4_level.CLAIMS,
     *ledger_4_grid.CLAIMS,
     *ledger_4_module.CLAIMS,
     *ledger_4_heads.CLAIMS,
+    *ledger_4_follow.CLAIMS,
     *ledger_4_equivariance.CLAIMS,
     *ledger_4_gradient.CLAIMS,
 ]

@@ -199,7 +199,7 @@ rho_limited = Claim(
                 "the margin is 0 by convention and rho is enumerated)",
     instances=_limit_strategy, margin=_limited, exhaustive=lambda: _limits(3),
     exhaustive_range="every grid up to 3x3 and every pair of area limits", proof=_disjoint_proof,
-    code="theory.relevance.relevance_closed_form", test=RHO, figure="relevance")
+    code="theory.relevance.relevance_closed_form", test=RHO)
 
 sec_5_1_rho = Claim(
     id="sec-5.1-rho", origin="paper", source="section 5.1, after Remark 2", kind="inequality",
@@ -210,7 +210,7 @@ sec_5_1_rho = Claim(
     assumptions="A_in = A_ours: every rectangle is a possible truth; more than one position",
     instances=_grid_strategy, margin=_gain, exhaustive=lambda: _grids(4),
     exhaustive_range="every grid up to 4x4 with more than one position", amendment=rho_limited,
-    code="theory.relevance.relevance_level", test=RHO, figure="relevance")
+    code="theory.relevance.relevance_level", test=RHO)
 
 
 def _inputs_strategy() -> Any:
