@@ -24,6 +24,10 @@ _HOME = {
     "theory.relevance": ("relevance_level", "relevance_level_exact", "relevance_closed_form"),
     "theory.rademacher": ("rademacher_all_functions", "rademacher_grouped_exact",
                           "rademacher_constant_exact"),
+    "theory.separation": ("mixture_density", "redraw_density", "total_variation",
+                          "separation_parts", "separation_bounds", "optimal_accuracy"),
+    "theory.injectivity": ("prop3_condition", "prop4_ratio", "log_scale_margin",
+                           "binary_collisions", "find_collision"),
     "theory.families": ("AllMasks", "Rectangles", "RotatedRectangles", "Parallelograms",
                         "FiniteFamily"),
 }
