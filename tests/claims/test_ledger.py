@@ -12,7 +12,7 @@ import pytest
 from theory.claims import runner
 from theory.claims.ledger import ledger, recorded
 from theory.claims.model import STATUSES
-from theory.cli import markdown_table
+from theory.cli import markdown_table, summary
 
 ROOT = Path(__file__).parents[2]
 CLAIMS = ledger()
@@ -57,7 +57,9 @@ def test_the_record_covers_the_ledger():
 
 
 def test_the_readme_shows_the_table():
-    assert markdown_table(list(CLAIMS.values()), recorded()) in (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+    assert markdown_table(list(CLAIMS.values()), recorded()) in readme
+    assert summary(recorded().values()) in readme
 
 
 def test_quick_verification_gives_the_recorded_verdicts(tmp_path):

@@ -29,14 +29,14 @@ class Effort:
     total: float
 
 
-QUICK = Effort("quick", examples=300, most=10.0, total=60.0)
+QUICK = Effort("quick", examples=500, most=10.0, total=60.0)
 DEEP = Effort("deep", examples=12_000, most=60.0, total=900.0)
 SINGLE = Effort("single", examples=2000, most=10.0, total=1e9)
 
 
 def budget(effort: Effort, claims: int, jobs: int) -> float:
-    """Seconds one claim may take: its share of 3/4 of the total (most take less than theirs)."""
-    return min(effort.most, max(0.3, 0.75 * effort.total * jobs / max(1, claims)))
+    """Seconds one claim may take: a little over its share (most take far less than theirs)."""
+    return min(effort.most, max(0.3, 1.2 * effort.total * jobs / max(1, claims)))
 
 
 def run(
