@@ -35,6 +35,7 @@ class RunConfig:
         positionwise_width: inner channels of the position-wise head (80 in the paper).
         s, s_start, s_rise: scale factor of Eq. 1, its value at the start, and the fraction of the
             steps over which it rises.
+        start_half_width: of the rectangle, in grid coordinates.
         residual, rescale: Eqs. 6 and 7.
         n_test: fresh test images.
         shapes: the distribution.
@@ -49,7 +50,7 @@ class RunConfig:
     warmup: int = 30
     head_warmup: int = 30
     lr: float = 1e-2
-    coords_lr: float = 3e-2
+    coords_lr: float = 1e-2
     paper_lr: float = 1e-3
     positionwise_lr: float = 3e-3
     mask_weight: float = 5.0
@@ -59,6 +60,7 @@ class RunConfig:
     s: float = 6.0
     s_start: float = 1.0
     s_rise: float = 0.5
+    start_half_width: float = 0.45
     residual: bool = True
     rescale: bool = True
     n_test: int = 1024
@@ -73,7 +75,8 @@ class RunConfig:
         for name in ("n", "steps", "batch", "width", "tail", "positionwise_width", "n_test"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("lr", "coords_lr", "paper_lr", "positionwise_lr", "s", "s_start", "s_rise"):
+        for name in ("lr", "coords_lr", "paper_lr", "positionwise_lr", "s", "s_start", "s_rise",
+                     "start_half_width"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         for name in ("seed", "warmup", "head_warmup", "mask_weight"):

@@ -93,6 +93,7 @@ def _attention(config: RunConfig) -> nn.Module | None:
         return PositionwiseAttention(config.width, width=config.positionwise_width, **flags)
     if config.method in ("rectangle", "rectangle-paper"):
         head = "paper" if config.method == "rectangle-paper" else "coords"
-        return RectangularAttention(config.width, head=head, s=config.s, **flags)
+        return RectangularAttention(config.width, head=head, s=config.s,
+                                    start_half_width=config.start_half_width, **flags)
     assert config.method in METHODS
     return None

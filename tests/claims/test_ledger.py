@@ -84,3 +84,18 @@ def test_counterexamples_replay(name):
         margin = CLAIMS[name].margin(verdict.counterexample)
         assert margin == verdict.counterexample_margin
         assert margin != 0 if CLAIMS[name].kind == "equality" else margin < 0
+
+
+COMMANDS = set("""Delta Gamma Gammao Lambda Leftrightarrow Omega Phi Psi Rightarrow alpha begin bigl bigr bigcap
+    cap cdot cos cup delta dfrac displaystyle ell emptyset end eta exists exp forall frac ge gamma ge hat iff in
+    inf infty int lambda langle land ldots le left limits log lor lvert mapsto mathbb mathbf mathcal mathrm max
+    mid min mu ne neg neq not notin nu operatorname overline partial perp pi pm prod propto qquad quad rangle
+    rho right rvert setminus sigma sim sin sqrt subset subseteq sum sup tanh text tfrac theta tilde times to
+    varnothing vert wedge widehat widetilde xor oplus odot circ Bigl Bigr lfloor rfloor lceil rceil lVert rVert
+    Vert arccos""".split())
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_statements_use_known_commands(name):
+    r"""A missing space makes words like ``\led``; they typeset as raw text."""
+    assert set(re.findall(r"\\([a-zA-Z]+)", CLAIMS[name].statement)) <= COMMANDS

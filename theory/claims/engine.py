@@ -63,6 +63,8 @@ def verify(
 class _Verification:
     def __init__(self, claim: Claim, examples: int, seed: int, budget: float) -> None:
         self.claim, self.examples, self.seed = claim, examples, seed
+        if claim.instances is not None or claim.domain is not None:
+            import theory.claims.search  # noqa: F401  (imports are not search time)
         self.start = time.perf_counter()
         self.end = self.start + budget
         self.budget = budget
@@ -316,7 +318,8 @@ class _Verification:
         small = shrink(strategy, found.worst, fails, seconds=min(1.5, 0.12 * self.budget))
         self.refuted = True
         self.counterexample = small.instance
-        self.counter_margin = self.objective(small.instance)[1]
+        value, self.counter_margin = self.objective(small.instance)
+        self._note(value, self.counter_margin)
 
     def _is_undefined(self, instance: Any) -> bool:
         if self.claim.assumes is not None and not self.claim.assumes(instance):

@@ -479,7 +479,8 @@ def _two_families() -> Any:
     from hypothesis import strategies as st
 
     return st.tuples(P.problems(), st.integers(0, 2)).map(
-        lambda t: {**t[0], "other": np.roll(t[0]["targets"], t[1], axis=0)[: 1 + t[1]]})
+        lambda t: {**{k: t[0][k] for k in ("family", "targets", "atoms")},
+                   "other": np.roll(t[0]["targets"], t[1], axis=0)[: 1 + t[1]]})
 
 
 remark_2_explains = Claim(

@@ -55,7 +55,7 @@ def _disjoint() -> Any:
 APP_E_AMENDED = Claim(
     id="app-E-proof-amended", title="The step of part 2 holds on the support of the pure density",
     source="App. E, proof of Theorem 2(2)",
-    statement=r"\Gamma=supp\,D^{pure}_y:\quad D_y(\Gamma)-D_{y'}(\Gamma)\ge\int_\Gamma\lambda"
+    statement=r"\Gamma=supp\,D^{pure}_y:\quad D_y(\Gamma)-D_{y'}(\Gamma)\ge\int_\Gamma\lambda "
               r"p^{pure}_y\,d\nu=E_{D^{pure}_y}[\lambda]",
     words="With the pure support for the event, the argument for part 2 is complete.",
     assumptions="disjoint pure supports; eta is defined, eta_y >= eta_y'", kind="inequality",
@@ -72,7 +72,7 @@ def _small_disjoint() -> Any:
 APP_E = Claim(
     id="app-E-proof", title="The step of part 2 on the support of the contaminated class",
     source="App. E, proof of Theorem 2(2)",
-    statement=r"\Gamma_y=supp\,D_y:\quad D_y(\Gamma_y)-D_{y'}(\Gamma_y)\ge\int_{\Gamma_y}\lambda"
+    statement=r"\Gamma_y=supp\,D_y:\quad D_y(\Gamma_y)-D_{y'}(\Gamma_y)\ge\int_{\Gamma_y}\lambda "
               r"p^{pure}_y\,d\nu",
     words="The proof's event is the support of D_y, which holds the background too: there the other "
           "class need not vanish, and the left side can be 0.",

@@ -33,7 +33,7 @@ def _lower_bound_proof() -> Proof:
 LOWER_BOUND_MONOTONE = Claim(
     id="lower-bound-monotone", title="The guaranteed separation grows with lambda",
     source="section 5.2, Theorem 2",
-    statement=r"\lambda_1\le\lambda_2\Rightarrow\min(A_+,A_-)(\lambda_1)\le"
+    statement=r"\lambda_1\le\lambda_2\Rightarrow\min(A_+,A_-)(\lambda_1)\le "
               r"\min(A_+,A_-)(\lambda_2)",
     words="Not TV itself but its lower bound (and that of the accuracy, (1 + bound)/2) increases as "
           "maps get better.", assumptions="lambda_1 <= lambda_2 at every point",
@@ -48,7 +48,7 @@ LOWER_BOUND_MONOTONE = Claim(
 MONOTONE = Claim(
     id="sec-5.2-monotone", title="Better maps separate the classes more",
     source="section 5.2, text before Eq. 17 and before Theorem 2",
-    statement=r"\lambda_1\le\lambda_2\Rightarrow d_{TV}(D_y,D_{y'})(\lambda_1)\le"
+    statement=r"\lambda_1\le\lambda_2\Rightarrow d_{TV}(D_y,D_{y'})(\lambda_1)\le "
               r"d_{TV}(D_y,D_{y'})(\lambda_2)",
     words="As predicted maps approach the true ones, the classes would move apart.",
     assumptions="lambda_1 <= lambda_2 at every point; eta is defined for both",
@@ -62,7 +62,7 @@ MONOTONE = Claim(
 REMARK_3_INCREASES = Claim(
     id="remark-3-increases", title="The optimal accuracy increases with better maps",
     source="Remark 3",
-    statement=r"\lambda_1\le\lambda_2\Rightarrow\frac{1+d_{TV}(\lambda_1)}{2}\le"
+    statement=r"\lambda_1\le\lambda_2\Rightarrow\frac{1+d_{TV}(\lambda_1)}{2}\le "
               r"\frac{1+d_{TV}(\lambda_2)}{2}",
     words="As predicted maps approach the true ones, the best classifier would get better.",
     assumptions="lambda_1 <= lambda_2 at every point; eta is defined for both",
@@ -104,7 +104,7 @@ def _two_atoms_proof() -> Proof:
 TWO_ATOMS = Claim(
     id="sec-5.2-two-atoms", title="With two atoms TV does grow with lambda",
     source="beyond the paper (section 5.2)",
-    statement=r"|\mathcal X|=2,\ \lambda_1\le\lambda_2\Rightarrow d_{TV}(\lambda_1)\le"
+    statement=r"|\mathcal X|=2,\ \lambda_1\le\lambda_2\Rightarrow d_{TV}(\lambda_1)\le "
               r"d_{TV}(\lambda_2)",
     words="The counterexamples to monotonicity need three atoms: two never suffice.",
     assumptions="two atoms; lambda_1 <= lambda_2; eta is defined for both", kind="inequality",

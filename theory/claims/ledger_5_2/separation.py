@@ -138,7 +138,7 @@ def _sandwich_margin(instance: dict[str, Any]) -> Fraction:
 
 SANDWICH = Claim(
     id="sandwich", title="TV lies between A- and A+", source="beyond the paper (Theorem 2)",
-    statement=r"\min(A_+,A_-)\le " + TV + r"\le\max(A_+,A_-),\quad A_\pm=\int\lambda"
+    statement=r"\min(A_+,A_-)\le " + TV + r"\le\max(A_+,A_-),\quad A_\pm=\int\lambda "
               r"(p^{pure}_y-p^{pure}_{y'})_\pm\,d\nu",
     words="One inequality from which both parts of Theorem 2 and an upper bound follow.",
     assumptions="eta is defined", kind="inequality", instances=ranges.defined_mixtures,
