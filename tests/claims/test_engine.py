@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import time
 import zlib
 from fractions import Fraction
+from random import Random
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from theory import fitting_rate_exact, missing_rate_exact
 from theory import strategies as S
 from theory.claims import Claim, ClaimError, Measurement, Proof, Undefined, verify
+from theory.claims.draws import draw, product
 from theory.families import Rectangles
 
 
@@ -116,6 +119,36 @@ def test_true_claims_are_unrefuted(name):
     assert verdict.status == "unrefuted", str(verdict)
     assert verdict.counterexample is None and abs(verdict.worst_margin) < 1e-6  # tight ones
     assert verdict.evidence[0].instances > 2000
+    recombined = re.search(r"(\d+) recombined", str(verdict))
+    assert (recombined is not None and int(recombined[1]) > 2000) == (name != "rounded-equality")
+
+
+def test_products_of_strategies():
+    """What recombination takes apart, and that it puts instances together again."""
+    random = Random(0)
+    number = st.integers(0, 9)
+    for strategy, good in [
+        (st.tuples(number, number), lambda x: len(x) == 2),
+        (st.fixed_dictionaries({"a": number, "b": number}), lambda x: set(x) == {"a", "b"}),
+        (st.tuples(number, number).map(lambda t: {"s": t[0] + t[1]}), lambda x: 0 <= x["s"] <= 18),
+    ]:
+        parts = product(strategy)
+        made = [parts.build([draw(p, random).instance for p in parts.parts]) for _ in range(50)]
+        assert len(parts.parts) == 2 and all(good(x) for x in made)
+    one = st.shared(number, key="k")
+    assert product(st.tuples(one, one)) is None
+    assert product(number) is None and product(st.lists(number)) is None
+    assert product(st.tuples(number, number).flatmap(lambda t: st.just(t))) is None
+
+
+def test_replayed_choices_give_the_instance_again():
+    strategy = st.fixed_dictionaries({"p": S.simplex(3), "m": S.masks(2, 2), "k": st.booleans()})
+    for seed in range(20):
+        first = draw(strategy, Random(seed), edgy=seed % 2 == 0)
+        again = draw(strategy, Random(999), values=list(first.choices))
+        assert (first.instance["p"] == again.instance["p"]).all()
+        assert (first.instance["m"] == again.instance["m"]).all()
+        assert first.instance["k"] == again.instance["k"]
 
 
 # --- counterexamples are small and replayable -----------------------------------------------------
