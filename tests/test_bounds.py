@@ -108,3 +108,13 @@ def test_batched():
     got = bounds.theorem_1(np.array([0.1, 0.2, 0.3]), -0.5, n, 0.05)
     want = [bounds.theorem_1(r, -0.5, int(k), 0.05) for r, k in zip((0.1, 0.2, 0.3), n, strict=True)]
     assert got.shape == (3,) and np.allclose(got, want, atol=1e-15)
+
+
+def test_small_integer_types_and_tensors():
+    import torch
+
+    want = bounds.confidence_term(200, 0.05)
+    assert bounds.confidence_term(np.array([200], np.uint8), 0.05)[0] == want
+    assert bounds.confidence_term(np.array([100], np.int8), 0.05)[0] == bounds.confidence_term(100, 0.05)
+    tensor = torch.tensor([0.1], dtype=torch.float64, requires_grad=True)
+    assert bounds.theorem_1(tensor, 0.0, torch.tensor([200]), 0.05)[0] == 0.1 + 0.5 + want

@@ -253,3 +253,42 @@ def test_signed_and_binary_are_inverse():
 @given(arrays(np.float64, (2, 3), elements=st.floats(-1, 1)), S.masks(2, 3))
 def test_no_nan_comes_out(a, b):
     assert np.isfinite(catching_rate(a, b)) and np.isfinite(fitting_rate(a, b, soft=True))
+
+
+# --- precision ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [7, 14, 30, 100])
+@pytest.mark.parametrize("dtype", ["int8", "float16", "float32", "float64", "bfloat16"])
+def test_identical_masks_fit_exactly(size, dtype):
+    """No rounding may keep the fitting rate of a mask with itself from 1."""
+    masks = torch.as_tensor(some_masks(size, (50, size, size))).to(getattr(torch, dtype))
+    assert bool((fitting_rate(masks, masks, zero_division=0.0) == 1).all())
+    one = -torch.ones(size, size, dtype=masks.dtype)
+    one[0, 0] = 1
+    assert float(fitting_rate(one, one, zero_division=0.0)) == 1
+    assert float(fitting_rate(one, -one)) == 0
+
+
+def test_one_cell_of_sixteen_million():
+    a = -np.ones((1, 4097 * 4097), dtype=np.float32)
+    a[0, 0] = 1
+    assert fitting_rate(a, a, zero_division=0.0) == 1
+    b = a.copy()
+    b[0, 1] = 1
+    assert fitting_rate(a, b) == 0.5
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_does_not_overflow(dtype):
+    ones = torch.ones(300, 300).to(getattr(torch, dtype))
+    got = catching_rate(ones, ones)
+    assert got.dtype == ones.dtype and float(got) == 1 and float(missing_rate(ones, -ones)) == 1
+    assert catching_rate(np.ones((300, 300), np.float16), np.ones((300, 300), np.float16)) == 1
+
+
+@given(S.soft_maps(3, 3), S.soft_maps(3, 3))
+def test_soft_fitting_rate_stays_in_the_unit_interval(a, b):
+    for dtype in (np.float64, np.float32):
+        rate = fitting_rate(a.astype(dtype), b.astype(dtype), soft=True)
+        assert 0 <= rate <= 1 + 1e-6 and rate.dtype == dtype

@@ -81,5 +81,8 @@ def first_bad(xp: Any, x: Array, good: Array) -> float | int:
 def to_numpy(x: object) -> np.ndarray:
     """A NumPy copy of any array (detached, on the CPU)."""
     if hasattr(x, "detach"):
-        x = x.detach().cpu().numpy()
+        x = x.detach().cpu()
+        if str(x.dtype) == "torch.bfloat16":  # NumPy has no such type
+            x = x.float()
+        x = x.numpy()
     return np.asarray(x)

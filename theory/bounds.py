@@ -1,18 +1,18 @@
 r"""Bounds on the missing rate R(f) = E Phi(f(X), A)  [Theorem 1, Theorem 3, and sharper ones].
 
-Every function returns the number (batched over array arguments) and is named after the statement.
+Every function returns the number in float64 (batched over array arguments; torch tensors are taken over
+to NumPy, a bound is no loss) and is named after the statement.
 :data:`ASSUMPTIONS` says, for each, under which assumptions it is a bound; ``docs/bounds.md`` has the
 proofs.  Natural logarithms throughout.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from theory.arrays import first_bad, namespace
+from theory.arrays import to_numpy
 
 ASSUMPTIONS = {
     "ceiling": "A in A_in almost surely; then it holds with certainty, for every f in F_A and any N.",
@@ -31,24 +31,20 @@ ASSUMPTIONS = {
 def confidence_term(n_samples: Any, delta: Any) -> Any:
     r""":math:`3\sqrt{\log(2/\delta)/(2N)}`, the last term of Theorem 1 and Theorem 3.
 
-    >>> round(confidence_term(200, 0.05), 3)
+    >>> round(float(confidence_term(200, 0.05)), 3)
     0.288
     """
-    _check_sample(n_samples, delta)
-    xp = namespace(n_samples, delta)
-    if xp.__name__.endswith("numpy"):
-        return 3 * np.sqrt(np.log(2 / np.asarray(delta)) / (2 * np.asarray(n_samples)))[()]
-    return 3 * xp.sqrt(xp.log(2 / delta) / (2 * n_samples))
+    n_samples, delta = _check_sample(n_samples, delta)
+    return 3 * np.sqrt(np.log(2 / delta) / (2 * n_samples))[()]
 
 
 def ceiling(rho: Any) -> Any:
     r""":math:`R(f)\le(1-\rho)/2` with certainty, by the definition of rho  [Eq. 14].
 
-    >>> ceiling(0.5)
+    >>> float(ceiling(0.5))
     0.25
     """
-    _check_range("rho", rho, -1, 1)
-    return (1 - rho) / 2
+    return ((1 - _check_range("rho", rho, -1, 1)) / 2)[()]
 
 
 def theorem_1(empirical: Any, rho: Any, n_samples: Any, delta: Any) -> Any:
@@ -60,10 +56,10 @@ def theorem_1(empirical: Any, rho: Any, n_samples: Any, delta: Any) -> Any:
         n_samples: N >= 1.
         delta: in (0, 1).  (The paper says delta > 0; the root needs delta <= 2.)
 
-    >>> round(theorem_1(0.0, -1.0, 200, 0.05), 3)
+    >>> round(float(theorem_1(0.0, -1.0, 200, 0.05)), 3)
     1.288
     """
-    _check_range("empirical missing rate", empirical, 0, 1)
+    empirical = _check_range("empirical missing rate", empirical, 0, 1)
     return empirical + ceiling(rho) + confidence_term(n_samples, delta)
 
 
@@ -72,8 +68,8 @@ def theorem_3(empirical: Any, complexity: Any, n_samples: Any, delta: Any) -> An
 
     With the exact complexity of F_A this is Theorem 1 before Prop. 2 was applied.
     """
-    _check_range("empirical missing rate", empirical, 0, 1)
-    _check_range("complexity", complexity, 0, 1)
+    empirical = _check_range("empirical missing rate", empirical, 0, 1)
+    complexity = _check_range("complexity", complexity, 0, 1)
     return empirical + 2 * complexity + confidence_term(n_samples, delta)
 
 
@@ -85,33 +81,37 @@ def sharp_bound(mean_g: Any, rho: Any, n_samples: Any, delta: Any) -> Any:
     the rest.  The sum of the two terms may exceed the ceiling; the smaller of both is a bound.
     """
     c = ceiling(rho)
-    _check_range("mean_g", mean_g, 0, 1)
-    if bool(np.any(np.asarray(mean_g) > np.asarray(c) + 1e-9)):
+    mean_g = _check_range("mean_g", mean_g, 0, 1)
+    if bool(np.any(mean_g > c + 1e-9)):
         raise ValueError(f"mean_g cannot exceed the ceiling (1 - rho)/2 = {c}, got {mean_g}")
-    _check_sample(n_samples, delta)
-    return mean_g + c * np.sqrt(np.log(1 / np.asarray(delta)) / (2 * np.asarray(n_samples)))[()]
+    n_samples, delta = _check_sample(n_samples, delta)
+    return (mean_g + c * np.sqrt(np.log(1 / delta) / (2 * n_samples)))[()]
 
 
 def adversary_risk(mean_g: Any) -> Any:
     r"""Risk :math:`E\,g` of the memorising adversary, whose empirical missing rate is 0."""
-    _check_range("mean_g", mean_g, 0, 1)
-    return mean_g
+    return _check_range("mean_g", mean_g, 0, 1)[()]
 
 
-def _check_sample(n_samples: Any, delta: Any) -> None:
-    for value in np.atleast_1d(np.asarray(n_samples, dtype=np.float64)):
+def _float64(value: Any) -> np.ndarray:
+    """float64 before any arithmetic: N in uint8 would wrap around."""
+    return to_numpy(value).astype(np.float64)
+
+
+def _check_sample(n_samples: Any, delta: Any) -> tuple[np.ndarray, np.ndarray]:
+    n_samples, delta = _float64(n_samples), _float64(delta)
+    for value in np.ravel(n_samples):
         if not (value >= 1 and float(value).is_integer()):
             raise ValueError(f"N must be a positive integer, got {value:g}")
-    for value in np.atleast_1d(np.asarray(delta, dtype=np.float64)):
+    for value in np.ravel(delta):
         if not 0 < value < 1:
             raise ValueError(f"delta must be in (0, 1), got {value:g}")
+    return n_samples, delta
 
 
-def _check_range(name: str, value: Any, low: float, high: float) -> None:
-    array = np.asarray(value, dtype=np.float64)
-    good = (array >= low) & (array <= high)
-    if not bool(np.all(good)):
-        bad = first_bad(namespace(array), array, good) if array.ndim else float(array)
-        if not math.isnan(bad):
-            bad = float(f"{bad:g}")
-        raise ValueError(f"{name} must be in [{low}, {high}], got {bad}")
+def _check_range(name: str, value: Any, low: float, high: float) -> np.ndarray:
+    array = _float64(value)
+    for number in np.ravel(array):
+        if not low <= number <= high:
+            raise ValueError(f"{name} must be in [{low}, {high}], got {number:g}")
+    return array

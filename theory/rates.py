@@ -98,16 +98,22 @@ def fitting_rate(
                     "fitting_rate takes masks with values -1 and +1 (or soft=True), got "
                     f"{first_bad(xp, x, good)}"
                 )
-    a, b = _floating(xp, a, b)
-    intersection = _mean_of_product(xp, (a + 1) / 2, (b + 1) / 2, where)
-    union = 1 - _mean_of_product(xp, (1 - a) / 2, (1 - b) / 2, where)  # 2 Phi of the complements
+    dtype = xp.result_type(*_floating(xp, a, b))
+    if soft:
+        p, q = ((_wide(xp, x) + 1) / 2 for x in _floating(xp, a, b))
+        intersection, union = p * q, p + q - p * q  # 1 - (1-p)(1-q), without cancellation
+    else:
+        first, second = a == 1, b == 1
+        intersection, union = first & second, first | second
+    intersection, union = _sum(xp, intersection, where), _sum(xp, union, where)
     empty = union <= 0
     if zero_division == "raise":
         if check and bool(xp.any(empty)):
             raise ValueError("fitting rate is 0/0: both supports are empty (zero_division='raise')")
-        return intersection / union
+        return xp.astype(intersection / union, dtype)
     fill = xp.full_like(union, float(zero_division))
-    return xp.where(empty, fill, intersection / xp.where(empty, xp.ones_like(union), union))
+    rate = xp.where(empty, fill, intersection / xp.where(empty, xp.ones_like(union), union))
+    return xp.astype(rate, dtype)
 
 
 def catching_rate_exact(a: Array, b: Array) -> Fraction:
@@ -216,21 +222,36 @@ def _floating(xp: Any, *arrays: Array) -> tuple[Array, ...]:
     return tuple(x if is_floating(xp, x) else xp.astype(x, xp.float64) for x in arrays)
 
 
+def _wide(xp: Any, x: Array) -> Array:
+    """Half-precision values as float32: sums over a grid overflow or round in 16 bits."""
+    return xp.astype(x, xp.float32) if xp.finfo(x.dtype).bits < 32 else x
+
+
+def _sum(xp: Any, x: Array, where: Array | None) -> Array:
+    """Sum over the grid: counts of booleans exactly, as float64."""
+    if where is not None:
+        x = xp.where(where, x, xp.zeros_like(x))
+    if xp.isdtype(x.dtype, "bool"):
+        return xp.astype(xp.sum(xp.astype(x, xp.int64), axis=(-2, -1)), xp.float64)
+    return xp.sum(x, axis=(-2, -1))
+
+
 def _mean_of_product(xp: Any, a: Array, b: Array, where: Array | None) -> Array:
-    integer = not is_floating(xp, a) and not is_floating(xp, b)
-    if integer:  # exact: int8 products of -1, 0, 1 summed in int64
-        a, b = xp.astype(a, xp.int64), xp.astype(b, xp.int64)
+    if not is_floating(xp, a) and not is_floating(xp, b):
+        # exact: int8 products of -1, 0, 1 summed in int64
+        product = xp.astype(a, xp.int64) * xp.astype(b, xp.int64)
+        dtype = xp.float64
     else:
         a, b = _floating(xp, a, b)
-    product = a * b
+        dtype = xp.result_type(a, b)
+        product = _wide(xp, a) * _wide(xp, b)
     if where is None:
         count: Any = product.shape[-1] * product.shape[-2]
     else:
         product = xp.where(where, product, xp.zeros_like(product))
-        weights = xp.astype(where, product.dtype) * xp.ones_like(product)
-        count = xp.sum(weights, axis=(-2, -1))
+        kept = xp.astype(xp.broadcast_to(where, product.shape), xp.int64)
+        count = xp.astype(xp.sum(kept, axis=(-2, -1)), xp.float64)
     total = xp.sum(product, axis=(-2, -1))
-    if integer:
+    if not is_floating(xp, total):
         total = xp.astype(total, xp.float64)
-        count = count if where is None else xp.astype(count, xp.float64)
-    return total / count
+    return xp.astype(total / count, dtype)

@@ -62,7 +62,7 @@ class CoordsHead(nn.Module):
         with torch.no_grad():
             nn.init.normal_(self.saliency.weight, std=0.05)
             nn.init.zeros_(self.saliency.bias)
-            self.size.weight.copy_(torch.tensor([[1.5, 0.0, 0.0, 0.0], [0.0, 1.5, 0.0, 0.0]]))
+            self.size.weight.copy_(torch.tensor([[0.75, 0.75, 0.0, 0.0], [0.75, 0.75, 0.0, 0.0]]))
             self.size.bias.fill_(start_half_width - 1.5 * UNIFORM_SPREAD)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

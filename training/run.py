@@ -17,12 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.config import RunConfig
+from training.config import RunConfig, learnt
+from training.counter import streams
 from training.metrics import centre_agreement, rates, trivial_predictors
 from training.model import SmallNet, gradient_ratio
 from training.shapes import Samples, draw
 
-HISTORY, HISTORY_IMAGES, CHUNK = 10, 256, 256
+HISTORY, HISTORY_IMAGES, CHUNK, RECENT = 10, 256, 256, 25
 
 
 class TrainingError(RuntimeError):
@@ -39,14 +40,12 @@ def run_cell(config: RunConfig) -> dict[str, Any]:
         start = time.perf_counter()
         train = draw(config.shapes, config.seed, "train", range(config.n))
         test = draw(config.shapes, config.seed, "test", range(config.n_test))
-        net = build(config)
-        images, labels = torch.from_numpy(train.images), torch.from_numpy(train.labels)
-        first = slice(0, min(config.n, 64))
-        net_s(net, config.s_start)
-        ratio_start = gradient_ratio(net, images[first], labels[first])
+        images, labels = (torch.from_numpy(v[:64]) for v in (train.images, train.labels))
         began = time.perf_counter()
-        history = fit(net, config, train)
-        seconds = time.perf_counter() - began
+        done = fit(config, train)
+        seconds, net = time.perf_counter() - began, done.net
+        fresh = build(config, done.start)
+        net_s(fresh, config.s_start)
         row = {
             "kind": "training",
             "key": config.key,
@@ -60,12 +59,14 @@ def run_cell(config: RunConfig) -> dict[str, Any]:
             "train": evaluate(net, train),
             "test": evaluate(net, test),
             "trivial": trivial_predictors(train.masks, test.masks),
-            "gradient_ratio_start": ratio_start,
-            "gradient_ratio_end": gradient_ratio(net, images[first], labels[first]),
-            "history": history,
+            "gradient_ratio_start": gradient_ratio(fresh, images, labels),
+            "gradient_ratio_end": gradient_ratio(net, images, labels),
+            "history": done.history,
+            "start": done.start,
             "steps": config.steps,
             "parameters": sum(p.numel() for p in net.parameters()),
-            "images_per_second": round(config.steps * min(config.batch, config.n) / seconds, 1),
+            "images_per_second": round(
+                config.gradient_steps * min(config.batch, config.n) / seconds, 1),
             "seconds": round(time.perf_counter() - start, 3),
             "config": dataclasses.asdict(config),
         }
@@ -87,41 +88,79 @@ def facts(config: RunConfig, train: Samples, test: Samples) -> dict[str, Any]:
     }
 
 
-def build(config: RunConfig) -> SmallNet:
-    """The network with the weights of ``config.seed``; the global random state is untouched."""
+def build(config: RunConfig, start: int = 0) -> SmallNet:
+    """The network with the weights of (seed, start); the global random state is untouched."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+        torch.manual_seed(int(streams(config.seed, 0, np.array([start]))[0] >> np.uint64(1)))
         return SmallNet(config)
 
 
-def fit(net: SmallNet, config: RunConfig, train: Samples) -> list[dict[str, Any]]:
-    """Train ``net`` in place; the history: step, loss and missing rate on fixed training images."""
-    images, labels, masks = (
-        torch.from_numpy(v) for v in (train.images, train.labels, train.masks))
-    few = Samples(*(v[:HISTORY_IMAGES] for v in (train.images, train.labels, train.masks)), None)
-    optimizer = _optimizer(net, config)
-    rates_of = [(group["lr"], group["warmup"]) for group in optimizer.param_groups]
-    generator = torch.Generator().manual_seed(config.seed)
-    history, batches = [], iter(())
-    for step in range(config.steps):
-        if step % max(1, config.steps // HISTORY) == 0:
-            history.append(_moment(net, config, few, step))
-        done = step / config.steps
-        net_s(net, config.s_start + (config.s - config.s_start) * min(1.0, done / config.s_rise))
-        for group, (lr, warmup) in zip(optimizer.param_groups, rates_of, strict=True):
-            rise = min(1.0, (step + 1) / max(1, warmup))
-            group["lr"] = lr * rise * (1 + math.cos(math.pi * done)) / 2
-        chosen = next(batches, None)
-        if chosen is None:
-            batches = _epoch(config, generator)
-            chosen = next(batches)
-        loss = _loss(net, config, images[chosen], labels[chosen], masks[chosen], step)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    net_s(net, config.s)
-    history.append(_moment(net, config, few, config.steps))
-    return history
+def fit(config: RunConfig, train: Samples) -> Training:
+    """Train from several starts for the first ``trial`` of the steps; the one with the lowest loss
+    on the training batches of late goes on to the end."""
+    starts = config.starts if learnt(config) else 1
+    runs = [Training(config, train, start) for start in range(starts)]
+    if len(runs) > 1:
+        until = max(1, round(config.trial * config.steps))
+        for run in runs:
+            run.advance(until)
+        runs = [min(runs, key=lambda run: run.recent_loss)]  # the first of equals
+    runs[0].advance(config.steps)
+    runs[0].finish()
+    return runs[0]
+
+
+class Training:
+    """One network in training: advances to a step, keeps the history.
+
+    ``history`` holds step, loss and missing rate on fixed training images.
+    """
+
+    def __init__(self, config: RunConfig, train: Samples, start: int) -> None:
+        self.config, self.start, self.step = config, start, 0
+        self.net = build(config, start)
+        self.optimizer = _optimizer(self.net, config)
+        self.rates = [(group["lr"], group["warmup"]) for group in self.optimizer.param_groups]
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.batches: Iterator[Tensor] = iter(())
+        self.arrays = [torch.from_numpy(v) for v in (train.images, train.labels, train.masks)]
+        few = (v[:HISTORY_IMAGES] for v in (train.images, train.labels, train.masks))
+        self.few = Samples(*few, None)
+        self.history: list[dict[str, Any]] = []
+        self.losses: list[float] = []
+
+    @property
+    def recent_loss(self) -> float:
+        """Mean loss of the last batches."""
+        return float(np.mean(self.losses[-RECENT:]))
+
+    def advance(self, until: int) -> None:
+        """Gradient steps up to ``until``."""
+        config = self.config
+        for step in range(self.step, until):
+            if step % max(1, config.steps // HISTORY) == 0:
+                self.history.append(_moment(self.net, config, self.few, step))
+            done = step / config.steps
+            rise = min(1.0, done / config.s_rise)
+            net_s(self.net, config.s_start + (config.s - config.s_start) * rise)
+            for group, (lr, warmup) in zip(self.optimizer.param_groups, self.rates, strict=True):
+                warm = min(1.0, (step + 1) / max(1, warmup))
+                group["lr"] = lr * warm * (1 + math.cos(math.pi * done)) / 2
+            chosen = next(self.batches, None)
+            if chosen is None:
+                self.batches = _epoch(config, self.generator)
+                chosen = next(self.batches)
+            loss = _loss(self.net, config, *(v[chosen] for v in self.arrays), step)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            self.losses.append(loss.item())
+        self.step = until
+
+    def finish(self) -> None:
+        """Set the final s and close the history."""
+        net_s(self.net, self.config.s)
+        self.history.append(_moment(self.net, self.config, self.few, self.step))
 
 
 def evaluate(net: SmallNet, samples: Samples) -> dict[str, Any]:

@@ -70,8 +70,9 @@ class _Provider(PrimitiveProvider):
         value = self._next("integer")
         if value is None:
             value = self._fresh_integer(low, high, weights, shrink_towards)
-        return min(max(value, low if min_value is not None else value),
-                   high if max_value is not None else value)
+        if min_value is not None:
+            value = max(value, min_value)
+        return value if max_value is None else min(value, max_value)
 
     def _fresh_integer(self, low: int, high: int, weights: Any, simplest: int) -> int:
         if self.fill != "random":
@@ -115,7 +116,8 @@ class _Provider(PrimitiveProvider):
 
     def draw_string(self, intervals, *, min_size=0, max_size=1000):
         value = self._next("string")
-        if value is not None and min_size <= len(value) <= max_size:
+        if value is not None and min_size <= len(value) <= max_size and all(
+                ord(c) in intervals for c in value):
             return value
         size = min_size if self.fill != "random" else min(max_size, min_size
                                                           + self.random.randint(0, 6))
@@ -191,8 +193,9 @@ class Product:
 def product(strategy: st.SearchStrategy[Any]) -> Product | None:
     """``strategy`` as a product of independent strategies, or None.
 
-    Understands tuples, fixed dictionaries and maps of them.  Shared strategies make parts
-    dependent, so their presence rules a product out.
+    Understands tuples, fixed dictionaries and maps of them.  Visible shared strategies make parts
+    dependent and rule a product out; hidden ones are caught because every recombined failure is
+    replayed through the whole strategy before it counts.
     """
     try:
         if "shared(" in repr(strategy):

@@ -6,6 +6,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from fractions import Fraction
 from numbers import Rational
 from random import Random
@@ -13,7 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from theory.claims.model import FEW, Claim, Evidence, Measurement, Proof, Undefined, Verdict
+from theory.claims.model import (
+    FEW,
+    Claim,
+    Evidence,
+    Measurement,
+    Proof,
+    Undefined,
+    Unrepresentable,
+    Verdict,
+)
 
 
 class ClaimError(RuntimeError):
@@ -101,10 +111,14 @@ class _Verification:
             self.evidence.append(Evidence(
                 "symbolic", "the proof given claims the statement, yet a counterexample was found: "
                 "the proof is wrong or is about something else"))
-        unmet = False
+        unmet = self.empty and self.searched == 0
         if claim.unsatisfiable is not None:
             shown = self._proof(claim.unsatisfiable)
-            unmet = bool(shown is not None and shown.result)
+            unmet = bool(shown.result) and self.searched == 0
+            if shown.result and self.searched:
+                self.evidence.append(Evidence(
+                    "symbolic", f"yet {self.searched} instances meet the assumptions: the proof "
+                    "that none does is not accepted"))
         implied = False
         if claim.implied_by is not None and not self.refuted:
             implied = self._implied(claim.implied_by)
@@ -125,7 +139,7 @@ class _Verification:
             return "refuted"
         if self.undefined:
             return "ill-posed"
-        if unmet or self.empty or implied:
+        if unmet or implied:
             return "vacuous"
         if (proof is not None and proof.result) or (exhausted and self.claim.whole_domain):
             return "holds"
@@ -139,19 +153,33 @@ class _Verification:
 
     def margin(self, claim: Claim, instance: Any) -> Any:
         """The margin as a number, or ``Undefined``."""
+        from hypothesis.errors import InvalidArgument
+
         try:
             with np.errstate(all="ignore"):
                 value = claim.margin(instance)
-        except (ArithmeticError, ValueError) as error:
+        except OverflowError as error:
+            raise Unrepresentable(str(error)) from error
+        except InvalidArgument as error:
+            raise ClaimError(f"claim {claim.id}: a margin cannot draw; draw in instances "
+                             f"({error})") from error
+        except ArithmeticError as error:
             raise Undefined(f"{type(error).__name__}: {error}" if not isinstance(error, Undefined)
                             else str(error)) from error
+        except ValueError as error:
+            if not _domain_error(error):
+                raise ClaimError(f"claim {claim.id}: the margin failed: {type(error).__name__}: "
+                                 f"{error} (raise Undefined where quantities are not defined)"
+                                 ) from error
+            raise Undefined(f"{type(error).__name__}: {error}") from error
+        if hasattr(value, "item") and np.prod(getattr(value, "shape", ())) == 1:
+            value = value.item()
         if isinstance(value, bool | np.bool_):
             raise ClaimError(f"claim {claim.id}: margin must be a number, got the truth value "
                              f"{value}; return e.g. 1 or -1")
-        if value is None or isinstance(value, complex):
-            raise ClaimError(f"claim {claim.id}: margin must be a real number, got {value!r}")
-        if hasattr(value, "item") and getattr(value, "size", 1) == 1:
-            value = value.item()
+        if value is None or isinstance(value, complex | str | bytes):
+            raise ClaimError(f"claim {claim.id}: margin must be a number, got "
+                             f"{type(value).__name__}")
         try:
             number = float(value)
         except OverflowError:
@@ -162,6 +190,16 @@ class _Verification:
         if math.isnan(number):
             raise Undefined("the margin is NaN")
         return value
+
+    def assumed(self, instance: Any) -> bool:
+        """Whether the instance passes ``assumes``."""
+        if self.claim.assumes is None:
+            return True
+        try:
+            return bool(self.claim.assumes(instance))
+        except (ArithmeticError, ValueError) as error:
+            raise ClaimError(f"claim {self.claim.id}: assumes failed: {type(error).__name__}: "
+                             f"{error}") from error
 
     def objective(self, instance: Any) -> tuple[float, Any]:
         """``(value, margin)``; value < 0 iff the claim fails at the instance."""
@@ -196,35 +234,41 @@ class _Verification:
         return outcome
 
     def _disproved(self, proof: Proof) -> None:
-        if not self.refuted and proof.counterexample is not None and self.claim.margin is not None:
-            try:
-                value, margin = self.objective(proof.counterexample)
-            except Undefined:
-                value, margin = 0.0, None
-            if value < 0:
-                self.counterexample, self.counter_margin = proof.counterexample, margin
-                self._note(value, margin)
-            else:
-                self.evidence.append(Evidence(
-                    proof.method, "the proof's counterexample does not refute when replayed "
-                    f"(margin {margin})"))
-        elif not self.refuted:
-            self.counterexample = proof.counterexample
-        self.refuted = True
+        """A proof of the contrary refutes, unless it names a counterexample that does not."""
+        if self.refuted:
+            return
+        if proof.counterexample is None or self.claim.margin is None:
+            self.refuted, self.counterexample = True, proof.counterexample
+            return
+        try:
+            value, margin = self.objective(proof.counterexample)
+        except (Undefined, Unrepresentable):
+            value, margin = 0.0, None
+        if value < 0:
+            self.refuted = True
+            self.counterexample, self.counter_margin = proof.counterexample, margin
+            self._note(value, margin)
+        else:
+            self.evidence.append(Evidence(
+                proof.method, "the proof's counterexample does not refute when replayed "
+                f"(margin {margin}): the disproof is not accepted"))
 
     def _exhaust(self) -> bool:
         claim, count, whole = self.claim, 0, True
         now = time.perf_counter()
         limit = self.end if claim.instances is None else now + 0.5 * (self.end - now)
         closest = None
-        for instance in claim.exhaustive():
-            if count % 64 == 63 and time.perf_counter() > limit:
+        for tried, instance in enumerate(claim.exhaustive()):
+            if tried % 64 == 63 and time.perf_counter() > limit:
                 whole = False
                 break
-            if claim.assumes is not None and not claim.assumes(instance):
+            if not self.assumed(instance):
                 continue
             try:
-                value, margin = self.objective(instance)
+                value, margin = self.objective(deepcopy(instance))
+            except Unrepresentable:
+                whole = False
+                continue
             except Undefined as error:
                 self._undefined(instance, str(error))
                 count += 1
@@ -258,20 +302,19 @@ class _Verification:
                 "assumptions", 0))
             return
         search = Search(strategy, self.objective, random=self.random, deadline=self.end,
-                        assumes=self.claim.assumes)
+                        assumes=None if self.claim.assumes is None else self.assumed)
         found, left = search.found, lambda share: (
             time.perf_counter() + share * max(0.0, self.end - time.perf_counter()))
         n = self.examples
-        search.draw_fresh(n, left(0.35))
-        if not found.evaluated and found.undefined and claim_fails_everywhere(found):
-            raise ClaimError(f"claim {self.claim.id}: the margin failed on every instance: "
-                             f"{found.undefined_why}")
+        search.draw_fresh(n, left(0.3))
+        search.enumerate_choices(25 * n, left(0.7))
         search.climb(2 * n, left(0.3))
         search.polish(n, left(0.3))
-        search.recombine(20 * n, left(0.5))
-        search.climb(3 * n, left(0.5))
-        search.polish(n, left(0.5))
-        search.draw_fresh(2 * n, left(0.97))
+        search.recombine(30 * n, left(0.5))
+        search.climb(4 * n, left(0.5))
+        search.polish(n, left(0.4))
+        if found.enumerated is None:
+            search.draw_fresh(12 * n, left(0.97))
         if found.undefined_draw is not None:
             small = shrink(strategy, found.undefined_draw, self._is_undefined, tries=300,
                            seconds=min(0.5, 0.06 * self.budget))
@@ -292,6 +335,13 @@ class _Verification:
             text += f", {word} margin {_short(found.worst_margin)}"
         if rate < 0.5:
             text += f"; {found.accepted} of {found.attempts} draws met the assumptions"
+        if found.enumerated is not None:
+            text += f"; all {found.enumerated} choice sequences of the strategy were tried"
+        if found.overflowed:
+            text += f"; {found.overflowed} overflowed"
+        if found.unconfirmed:
+            text += (f"; {found.unconfirmed} apparent failures did not recur on a fresh instance "
+                     "(dependent parts, or a margin that changes its instance)")
         if found.out_of_time:
             text += "; stopped by the clock"
         if (found.accepted < FEW and 5 * found.accepted <= found.attempts
@@ -307,25 +357,27 @@ class _Verification:
         exact = isinstance(found.worst_margin, Rational)
 
         def fails(instance: Any) -> bool:
-            if self.claim.assumes is not None and not self.claim.assumes(instance):
+            if not self.assumed(instance):
                 return False
             try:
                 value = self.objective(instance)[0]
-            except Undefined:
+            except (Undefined, Unrepresentable):
                 return False
             return value < 0 if exact else value <= bar
 
         small = shrink(strategy, found.worst, fails, seconds=min(1.5, 0.12 * self.budget))
         self.refuted = True
-        self.counterexample = small.instance
-        value, self.counter_margin = self.objective(small.instance)
+        self.counterexample = fresh_instance(strategy, small)  # margins may change what they get
+        value, self.counter_margin = self.objective(fresh_instance(strategy, small))
         self._note(value, self.counter_margin)
 
     def _is_undefined(self, instance: Any) -> bool:
-        if self.claim.assumes is not None and not self.claim.assumes(instance):
+        if not self.assumed(instance):
             return False
         try:
             self.objective(instance)
+        except Unrepresentable:
+            return False
         except Undefined:
             return True
         return False
@@ -336,13 +388,14 @@ class _Verification:
         strategy = _strategy(self.claim.domain)
         search = Search(strategy, self.objective, random=self.random,
                         deadline=time.perf_counter() + 0.25 * self.budget,
+                        assumes=None if self.claim.assumes is None else self.assumed,
                         stop_on_undefined=True)
         found = search.found
         search.draw_fresh(self.examples, time.perf_counter() + 0.15 * self.budget)
         search.recombine(2 * self.examples, search.deadline)
         text = f"{found.evaluated} instances of the stated domain evaluated"
         if found.undefined_draw is not None:
-            small = shrink(strategy, found.undefined_draw, self._undefined_anywhere, tries=400,
+            small = shrink(strategy, found.undefined_draw, self._is_undefined, tries=400,
                            seconds=min(0.7, 0.06 * self.budget))
             self._undefined(small.instance, found.undefined_why)
         else:
@@ -351,13 +404,6 @@ class _Verification:
         if found.worst_value < 0 and not self.refuted:
             self._note(found.worst_value, found.worst_margin)
             self._refute(strategy, found, shrink)
-
-    def _undefined_anywhere(self, instance: Any) -> bool:
-        try:
-            self.objective(instance)
-        except Undefined:
-            return True
-        return False
 
     def _undefined(self, instance: Any, why: str) -> None:
         if not self.undefined:
@@ -371,6 +417,13 @@ class _Verification:
 
     def _implied(self, trivial: Claim) -> bool:
         """Whether ``trivial`` holds and its margin never exceeds this claim's."""
+        same = trivial.id == self.claim.id or trivial.margin is self.claim.margin
+        if same or trivial.kind != self.claim.kind or trivial.margin is None:
+            why = "is this claim again" if same else (
+                f"is of kind {trivial.kind!r}, this claim of kind {self.claim.kind!r}"
+                if trivial.margin is not None else "has no margin to compare")
+            self.evidence.append(Evidence("implication", f"{trivial.id} {why}: no implication"))
+            return False
         other = _Verification(trivial, max(50, self.examples // 4), self.seed,
                               0.12 * self.budget).run()
         if other.status not in ("holds", "unrefuted"):
@@ -416,9 +469,19 @@ class _Verification:
         return True
 
 
-def claim_fails_everywhere(found: Any) -> bool:
-    """No instance could be evaluated, and not because the quantities are undefined by themselves."""
-    return found.undefined >= FEW and found.undefined_why.startswith("ValueError")
+def _domain_error(error: ValueError) -> bool:
+    """Whether a ValueError says that a function has no value there, not that the code is wrong."""
+    text = str(error)
+    return ("math domain error" in text or ("expected a" in text and "input" in text)
+            or isinstance(error, np.linalg.LinAlgError))
+
+
+def fresh_instance(strategy: Any, made: Any) -> Any:
+    """The instance of the same choices, not touched by any margin yet."""
+    from theory.claims.draws import draw
+
+    again = draw(strategy, Random(0), values=list(made.choices), fill="simple")
+    return made.instance if again is None else again.instance
 
 
 def _strategy(given: Any) -> Any:

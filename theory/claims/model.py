@@ -17,6 +17,10 @@ class Undefined(ArithmeticError):
     """Raised by a margin where the claim's quantities are not defined (say what and where)."""
 
 
+class Unrepresentable(Exception):
+    """A margin overflowed the floating-point range: neither a counterexample nor undefined."""
+
+
 @dataclass(frozen=True)
 class Proof:
     """The outcome of a machine-checked proof.
@@ -65,17 +69,19 @@ class Claim:
             ``"empirical"`` (has ``measure``), ``"cited"``.
         instances: Hypothesis strategy of instances that meet the assumptions, or a function without
             arguments that returns one (so that listing a ledger needs no Hypothesis).
-        margin: instance -> number (int, Fraction, float).  NaN, ``Undefined``, or an
-            ``ArithmeticError`` mean that the claim is not defined at the instance.
-        assumes: optional test of assumptions that ``instances`` does not guarantee; the share of
-            instances that pass is reported.
+        margin: instance -> number (int, Fraction, float).  NaN, ``Undefined``, an
+            ``ArithmeticError`` or a "math domain error" mean that the claim is not defined at the
+            instance; an ``OverflowError`` that it can't be evaluated there.
+        assumes: optional test of assumptions that ``instances`` (and ``domain``, ``exhaustive``)
+            do not guarantee; the share of instances that pass is reported.
         exhaustive: () -> iterable of instances of a small range, checked one by one.
         exhaustive_range: what ``exhaustive`` runs through, in words.
         whole_domain: True if that range is the whole stated domain (then it is a proof).
         proof: () -> True | False | None | :class:`Proof`; a bare bool takes the docstring as text.
         domain: strategy (or function returning one) of instances of the STATED domain that may
             break definedness; finding one makes the claim ill-posed.
-        implied_by: a claim that already implies this one (its margin never exceeds this one's).
+        implied_by: another claim of the same kind that already implies this one (its margin never
+            exceeds this one's).
         unsatisfiable: () -> True | False | None | Proof that no instance meets the assumptions.
         measure: () -> :class:`Measurement` (or a mapping of numbers).
         tolerance: float margins above ``-tolerance`` count as holding; Fractions and ints get 0.
@@ -116,8 +122,8 @@ class Claim:
             raise ValueError(f"kind must be one of {KINDS}, got {self.kind!r}")
         if self.origin not in ORIGINS:
             raise ValueError(f"origin must be one of {ORIGINS}, got {self.origin!r}")
-        if not self.tolerance >= 0:
-            raise ValueError(f"tolerance must be >= 0, got {self.tolerance}")
+        if not 0 <= self.tolerance < float("inf"):
+            raise ValueError(f"tolerance must be >= 0 and finite, got {self.tolerance}")
         searchable = any(x is not None for x in (self.instances, self.exhaustive, self.domain))
         if searchable and self.margin is None:
             raise ValueError(f"claim {self.id}: instances, exhaustive and domain need a margin")

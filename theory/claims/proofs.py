@@ -12,8 +12,8 @@ TIMEOUT_MS = 5000
 def smt(text: str, *lemmas: Any) -> Proof:
     """Proof whose lemmas (z3 formulas, free variables universally quantified) z3 finds valid.
 
-    The result is True if the negation of every lemma is unsatisfiable, False if some lemma has a
-    counterexample (shown in the text), None if z3 gives up.
+    The result is True if the negation of every lemma is unsatisfiable, else None: a lemma with a
+    counterexample (shown in the text) fails the argument, it does not refute the statement.
     """
     import z3
 
@@ -23,7 +23,7 @@ def smt(text: str, *lemmas: Any) -> Proof:
         solver.add(z3.Not(lemma))
         outcome = solver.check()
         if outcome == z3.sat:
-            return Proof(False, f"Lemma {number} fails: {solver.model()}. {text}", "SMT")
+            return Proof(None, f"Lemma {number} fails: {solver.model()}. {text}", "SMT")
         if outcome != z3.unsat:
             return Proof(None, f"z3 gave up on lemma {number}. {text}", "SMT")
     return Proof(True, f"{text} (z3: {len(lemmas)} lemma{'s' * (len(lemmas) != 1)} valid)", "SMT")

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import product as product_of
 from random import Random
 from typing import Any
 
 import numpy as np
+from hypothesis.errors import UnsatisfiedAssumption
 
 from theory.claims.draws import BIG, Choice, Draw, draw, product
-from theory.claims.model import FEW
+from theory.claims.model import FEW, Unrepresentable
 
 KEEP = 12  # worst instances kept as starting points
+RESERVE = 8  # instances kept at random, so that climbing starts in other basins too
 
 
 @dataclass
@@ -31,7 +34,9 @@ class Found:
     attempts: int = 0
     accepted: int = 0
     undefined: int = 0
-    within_tolerance: int = 0
+    overflowed: int = 0
+    unconfirmed: int = 0
+    enumerated: int | None = None
     worst: Draw | None = None
     worst_value: float = math.inf
     worst_margin: Any = None
@@ -68,6 +73,8 @@ class Search:
         self.strategy, self.objective, self.assumes = strategy, objective, assumes
         self.random, self.deadline, self.found = random, deadline, Found()
         self.stop_on_undefined = stop_on_undefined
+        self.shape: tuple[Any, ...] | None = None
+        self.reserve: list[Draw] = []
 
     @property
     def done(self) -> bool:
@@ -82,22 +89,47 @@ class Search:
     def consider(self, candidate: Draw, route: str) -> float:
         """Evaluate an instance and remember it; ``inf`` where rejected or undefined."""
         found = self.found
-        if self.assumes is not None and not self.assumes(candidate.instance):
-            return math.inf
-        found.accepted += route == "drawn"
         try:
+            if self.assumes is not None and not self.assumes(candidate.instance):
+                return math.inf
+            found.accepted += route == "drawn"
             value, margin = self.objective(candidate.instance)
+        except Unrepresentable:
+            found.overflowed += 1
+            return math.inf
+        except UnsatisfiedAssumption:
+            return math.inf
         except ArithmeticError as error:
             found.undefined += 1
-            if found.undefined_draw is None:
+            if found.undefined_draw is None and self._same_again(candidate) is None:
                 found.undefined_draw, found.undefined_why = candidate, str(error)
             return math.inf
+        if value < 0:  # counts only if a fresh instance of the same choices fails too
+            again = self._same_again(candidate)
+            if again is None or again[0] >= 0:
+                found.unconfirmed += 1
+                return math.inf
+            value, margin = again
         found.evaluated += 1
         found.routes[route] = found.routes.get(route, 0) + 1
         if value < found.worst_value:
             found.worst, found.worst_value, found.worst_margin = candidate, value, margin
         self._keep(value, candidate)
         return value
+
+    def _same_again(self, candidate: Draw) -> tuple[float, Any] | None:
+        """The objective at a fresh instance of the same choices; None where there is none."""
+        fresh = draw(self.strategy, self.random, values=list(candidate.choices), fill="simple")
+        if fresh is None:
+            return (math.inf, None)
+        try:
+            if self.assumes is not None and not self.assumes(fresh.instance):
+                return (math.inf, None)
+            return self.objective(fresh.instance)
+        except Unrepresentable:
+            return (math.inf, None)
+        except ArithmeticError:
+            return None
 
     def _keep(self, value: float, candidate: Draw) -> None:
         pool = self.found.pool
@@ -132,9 +164,43 @@ class Search:
                 candidate = draw(self.strategy, self.random, edgy=tried % 3 == 0)
             if candidate is None:
                 continue
+            self._note_shape(candidate)
             before = found.accepted
             self.consider(candidate, "drawn")
             got += found.accepted - before
+            if self.random.random() < RESERVE / max(RESERVE, got) and candidate.choices:
+                self.reserve.append(candidate)
+                del self.reserve[:-RESERVE]
+
+    def _note_shape(self, candidate: Draw) -> None:
+        """Whether all draws so far make the same finite choices (integers and booleans)."""
+        shape = tuple((c.type, c.low, c.high) for c in candidate.choices)
+        if self.shape is None:
+            self.shape = shape
+        elif self.shape != shape:
+            self.shape = ()
+
+    def enumerate_choices(self, most: int, deadline: float) -> None:
+        """Every choice sequence of a strategy whose choices are few, finite and always the same."""
+        shape = self.shape
+        if not shape or any(t not in ("integer", "boolean") or low is None or high is None
+                            for t, low, high in shape):
+            return
+        if math.prod(int(high) - int(low) + 1 for _, low, high in shape) > most:
+            return
+        count = 0
+        for values in product_of(*(range(int(low), int(high) + 1) for _, low, high in shape)):
+            if self.done or (count % 16 == 0 and time.perf_counter() > deadline):
+                return
+            count += 1
+            choices = [Choice(t, bool(v) if t == "boolean" else v, low, high)
+                       for (t, low, high), v in zip(shape, values, strict=True)]
+            made = draw(self.strategy, self.random, values=choices, fill="simple")
+            if made is not None:
+                self._note_shape(made)
+                self.consider(made, "enumerated")
+        if self.shape == shape:
+            self.found.enumerated = count
 
     def recombine(self, count: int, deadline: float) -> None:
         """Instances put together from pools of parts of a product strategy."""
@@ -142,20 +208,29 @@ class Search:
         if parts is None:
             return
         pools: list[list[Draw]] = [[] for _ in parts.parts]
-        size = int(min(600, max(8, 3 * math.sqrt(count))))
+        size = int(min(900, max(8, 3 * math.sqrt(count))))
         for pool, part in zip(pools, parts.parts, strict=True):
+            seen: set[Any] = set()
             for k in range(size):
                 if time.perf_counter() > deadline or self.done:
                     return
                 made = draw(part, self.random, edgy=k % 5 == 0)
-                if made is not None:
+                key = None if made is None else tuple((c.type, c.value) for c in made.choices)
+                if made is not None and key not in seen:
+                    seen.add(key)
                     pool.append(made)
             if not pool:
                 return
-        for k in range(count):
+        total = math.prod(len(pool) for pool in pools)
+        for k, place in enumerate(_scatter(total, count, self.random)):
             if self.done or (k % 16 == 0 and time.perf_counter() > deadline):
                 return
-            chosen = [self.random.choice(pool) for pool in pools]
+            if self.found.unconfirmed > 20:  # parts that depend on one another
+                return
+            chosen = []
+            for pool in pools:
+                place, index = divmod(place, len(pool))
+                chosen.append(pool[index])
             try:
                 instance = parts.build([d.instance for d in chosen])
             except Exception:  # a map that rejects: such parts are not combinable
@@ -168,7 +243,7 @@ class Search:
         start = self.found.evaluated
         attempts = 0
         while self.found.pool and not self.done and time.perf_counter() < deadline:
-            starts = list(self.found.pool)
+            starts = [*self.found.pool, *((math.inf, d) for d in self.reserve)]
             for value, candidate in starts:
                 left = count - (self.found.evaluated - start)
                 if left <= 0 or self.done or attempts > 4 * count:
@@ -182,6 +257,8 @@ class Search:
         scale, stale, tried = 0.1, 0, 0
         if not any(c.type != "string" for c in candidate.choices):
             return count
+        if value == math.inf:  # a start that is not among the worst: find out where it stands
+            value = self.consider(candidate, "climbed")
         while tried < count and stale < 80 and not self.done and time.perf_counter() < deadline:
             tried += 1
             made = draw(self.strategy, self.random,
@@ -237,6 +314,17 @@ class Search:
         return step if _clip(choice, choice.value + step) != choice.value else -step
 
 
+def _scatter(total: int, count: int, random: Random) -> Iterator[int]:
+    """Up to ``count`` different numbers below ``total``, in random order."""
+    if total <= 2_000_000:
+        order = list(range(total))
+        random.shuffle(order)
+        yield from order[:count]
+        return
+    for _ in range(count):
+        yield random.randrange(total)
+
+
 def mutate(
     choices: tuple[Choice, ...], random: Random, scale: float, pool: list[tuple[float, Draw]]
 ) -> list[Choice]:
@@ -289,7 +377,8 @@ def _moved(c: Choice, random: Random, scale: float, choices: tuple[Choice, ...])
         elif roll < 0.85:
             value = random.choice((low, high))
         else:
-            value = c.value + round(random.gauss(0.0, 1.0) * max(1.0, scale * float(high - low)))
+            reach = max(1, (high - low) * int(scale * 1000) // 1000)
+            value = c.value + random.randint(-reach, reach)
         return replace(c, value=min(max(value, low), high))
     return c
 
@@ -373,7 +462,7 @@ def _simpler(c: Choice) -> list[Choice]:
         gap = c.value - target
         values = [target]
         while abs(gap) > 1:
-            gap = int(gap / 2)
+            gap = gap // 2 if gap > 0 else -(-gap // 2)
             values.append(c.value - gap)
         if c.value != target:
             values.append(c.value - (1 if c.value > target else -1))
