@@ -15,6 +15,10 @@ import numpy as np
 Array = Any
 
 
+class DivisionUndefined(ValueError, ZeroDivisionError):
+    """A quantity is 0/0 for this input: bad input, and a point where a claim is not defined."""
+
+
 def is_array(x: object) -> bool:
     """Whether ``x`` belongs to an array library (NumPy scalars count)."""
     return isinstance(x, np.generic) or array_api_compat.is_array_api_obj(x)

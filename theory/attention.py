@@ -2,7 +2,7 @@ r"""The attention module as a function of the map: residual and rescaling  [Eqs.
 
 from __future__ import annotations
 
-from theory.arrays import Array, as_arrays, namespace
+from theory.arrays import Array, DivisionUndefined, as_arrays, namespace
 
 
 def residual(x: Array, f: Array) -> Array:
@@ -39,7 +39,7 @@ def rescale(f: Array) -> Array:
     if bool(xp.any(f < 0)):
         raise ValueError("an attention map has no negative values")
     if not bool(xp.all(total > 0)):
-        raise ValueError("Eq. 7 divides by sum f, which is 0 here: use rescale_log(log f)")
+        raise DivisionUndefined("Eq. 7 divides by sum f, which is 0 here: use rescale_log(log f)")
     return f / total * (f.shape[-1] * f.shape[-2])
 
 

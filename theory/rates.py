@@ -19,7 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from theory.arrays import Array, as_arrays, first_bad, is_floating, to_numpy
+from theory.arrays import (
+    Array,
+    DivisionUndefined,
+    as_arrays,
+    first_bad,
+    is_floating,
+    to_numpy,
+)
 
 
 def catching_rate(a: Array, b: Array, *, where: Array | None = None, check: bool = True) -> Array:
@@ -109,7 +116,8 @@ def fitting_rate(
     empty = union <= 0
     if zero_division == "raise":
         if check and bool(xp.any(empty)):
-            raise ValueError("fitting rate is 0/0: both supports are empty (zero_division='raise')")
+            raise DivisionUndefined(
+                "fitting rate is 0/0: both supports are empty (zero_division='raise')")
         return xp.astype(intersection / union, dtype)
     fill = xp.full_like(union, float(zero_division))
     rate = xp.where(empty, fill, intersection / xp.where(empty, xp.ones_like(union), union))
@@ -150,7 +158,8 @@ def fitting_rate_exact(
     union = 2 * missing_rate_exact((1 - a) // 2, (1 - b) // 2)
     if union == 0:
         if zero_division == "raise":
-            raise ValueError("fitting rate is 0/0: both supports are empty (zero_division='raise')")
+            raise DivisionUndefined(
+                "fitting rate is 0/0: both supports are empty (zero_division='raise')")
         return Fraction(zero_division)
     return intersection / union
 

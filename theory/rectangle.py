@@ -6,7 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from theory.arrays import Array, as_arrays, first_bad, is_array, is_floating, namespace
+from theory.arrays import (
+    Array,
+    DivisionUndefined,
+    as_arrays,
+    first_bad,
+    is_array,
+    is_floating,
+    namespace,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +177,7 @@ def grid(height: int, width: int, *, like: Array | None = None, unit: bool = Tru
         if int(n) != n or n < 1:
             raise ValueError(f"{name} must be a positive integer, got {n}")
         if unit and n == 1:
-            raise ValueError(f"Eq. 5 needs H >= 2 and W >= 2 (it divides by {name} - 1), got 1")
+            raise DivisionUndefined(f"Eq. 5 needs H >= 2 and W >= 2 (it divides by {name} - 1), got 1")
     xp = namespace(like)
     kwargs: dict[str, Any] = {"dtype": xp.float64}
     if like is not None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from numbers import Rational
 from typing import Any
 
-from theory.arrays import Array, as_arrays, first_bad, is_floating
+from theory.arrays import Array, DivisionUndefined, as_arrays, first_bad, is_floating
 
 MAX_EVENT_ATOMS = 16
 
@@ -209,15 +209,15 @@ def _eta(xp: Any, p: Array, g: Array, lam: Array, w: Array | None, check: bool) 
         good = mass > 0
         if not bool(xp.all(good)):
             over = first_bad(xp, redrawn, good)
-            raise ValueError(
+            raise DivisionUndefined(
                 "Eq. 18 needs lambda < 1 on a set of positive background mass: eta is "
                 f"{over}/{first_bad(xp, mass, good)} (redraw_density is defined there)"
             )
         if mass.dtype != object:
             good = redrawn / xp.finfo(mass.dtype).max <= mass
             if not bool(xp.all(good)):
-                raise ValueError("eta must be finite, but its denominator is as small as "
-                                 f"{first_bad(xp, mass, good)} (use redraw_density)")
+                raise DivisionUndefined("eta must be finite, but its denominator is as small as "
+                                        f"{first_bad(xp, mass, good)} (use redraw_density)")
     return redrawn / mass
 
 

@@ -130,7 +130,7 @@ def cells(preset: str, **changes: Any) -> list[RunConfig]:
 
 PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
-        "config": {"steps": 500},
+        "config": {"steps": 450},
         "grids": (
             {"methods": ("positionwise", "rectangle"), "supervisions": ("label", "mask"),
              "n": (64, 256, 1024), "seeds": (0, 1)},

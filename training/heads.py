@@ -50,8 +50,10 @@ class CoordsHead(nn.Module):
     mean, inside the image whatever the weights, and a covariance.  The mean is the centre; the
     principal axes give the angle :math:`\frac12\mathrm{atan2}(2 v_{12}, v_{11}-v_{22})`, which
     jumps only by a half turn, and that leaves the rectangle where it is; the spreads along the axes
-    give the half-widths through a small linear layer, which starts proportional.  At the start p is
-    almost uniform, hence the rectangle large.
+    give the half-widths through a small linear layer.  At the start p is almost uniform, and the
+    layer takes the mean of both spreads: the rectangle is a square that follows p.  (Were it
+    elongated from the start, a saliency that avoids the cue could aim a long bar at it by the angle
+    alone: a local minimum met in pilots.)
     """
 
     def __init__(self, channels: int, start_half_width: float, hidden: int = 16) -> None:

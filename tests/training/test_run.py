@@ -12,7 +12,7 @@ from torch import nn
 from sims.rows import read_rows
 from training.config import METHODS, PRESETS, RunConfig, cells, changed
 from training.model import SmallNet, gradient_ratio
-from training.run import TrainingError, build, evaluate, fit, one_thread, run_cell
+from training.run import Training, TrainingError, build, evaluate, fit, one_thread, run_cell
 from training.shapes import ShapesConfig, draw
 from training.sweep import sweep
 
@@ -106,13 +106,25 @@ def test_training_learns_and_the_mask_loss_teaches_the_map():
     found = {}
     for supervision in ("label", "mask"):
         config = dataclasses.replace(before, supervision=supervision)
-        net = build(config)
         with one_thread():
-            start = evaluate(net, train)
-            fit(net, config, train)
-            found[supervision] = evaluate(net, train)
+            start = evaluate(build(config), train)
+            found[supervision] = evaluate(fit(config, train).net, train)
         assert found[supervision]["loss"] < start["loss"]
     assert found["mask"]["iou"] > max(0.3, found["label"]["iou"])
+
+
+def test_the_start_with_the_lowest_training_loss_goes_on():
+    train = draw(SHAPES, 0, "train", range(20))
+    with one_thread():
+        chosen = fit(variant(trial=1.0), train)
+        each = [Training(TINY, train, start) for start in range(3)]
+        for run in each:
+            run.advance(12)
+    losses = [run.recent_loss for run in each]
+    assert len(set(losses)) == 3 and chosen.start == int(np.argmin(losses))
+    assert chosen.recent_loss == min(losses)
+    assert variant(trial=1.0).gradient_steps == 36 and TINY.gradient_steps == 12 + 2 * 3
+    assert variant(method="oracle").gradient_steps == 12
 
 
 def test_the_oracle_needs_the_truth():
@@ -121,10 +133,9 @@ def test_the_oracle_needs_the_truth():
 
 
 def test_s_rises_and_ends_at_its_value():
-    net = build(TINY)
     with one_thread():
-        fit(net, TINY, draw(SHAPES, 0, "train", range(20)))
-    assert net.attention.s == 6.0
+        run = fit(TINY, draw(SHAPES, 0, "train", range(20)))
+    assert run.net.attention.s == 6.0
     low = variant(s_start=6.0)
     assert numbers(run_cell(low))["train"] != numbers(run_cell(TINY))["train"]
 
@@ -218,7 +229,8 @@ def test_settings():
 @pytest.mark.parametrize(("change", "message"), [
     ({"method": "magic"}, "method must be one of"), ({"n": 0}, "n must be at least 1, got 0"),
     ({"supervision": "mask", "method": "none"}, "has no map to supervise"),
-    ({"lr": -1.0}, "lr must be positive"), ({"seed": -1}, "seed must not be negative"),
+    ({"lr": -1.0}, "lr must be positive"), ({"trial": 0.0}, "trial must be in"),
+    ({"starts": 0}, "starts must be at least 1"), ({"seed": -1}, "seed must not be negative"),
 ])
 def test_bad_configurations(change, message):
     with pytest.raises(ValueError, match=message):

@@ -80,9 +80,8 @@ def _movement(i: dict[str, Any], padding: str) -> np.ndarray:
 
 
 def _follow_margin(i: dict[str, Any]) -> float:
-    shift = np.array(i["shift"]) / (i["side"] - 1)  # in the coordinates of Eq. 5
-    gap = _movement(i, "constant")[:2] - shift
-    return float(gap[np.argmax(np.abs(gap))])
+    """How far the outputs move, less a millionth: negative iff they stay where they are."""
+    return float(np.abs(_movement(i, "constant")).max()) - 1e-6
 
 
 def _invariance_proof() -> Proof:
@@ -131,15 +130,15 @@ SEC_44_FOLLOW_AMENDED = Claim(
 
 SEC_44_FOLLOW = Claim(
     id="sec-4.4-follow",
-    title="The head can follow translations",
+    title="The head's output moves when the object does",
     source="section 4.4, App. G",
-    statement=r"\hat\mu(x(\cdot-k))=\hat\mu(x)+k\ \text{for some weights}",
-    words="Refuted away from borders for ALL weights: with the paper's zero padding the outputs do "
-          "not move at all when an object on an empty background is shifted by 4 cells.  Each "
-          "instance is a set of weights, an object and a shift; the margin is how far the "
-          "predicted centre is from following.",
+    statement=r"g(x(\cdot-k))\neq g(x)\quad\text{for an object moved by }k",
+    words="To follow a translation the five outputs have to move at all.  With the paper's zero "
+          "padding they do not when an object on an empty background is shifted by 4 cells: an "
+          "instance is a set of weights, an object and a shift, and every one searched refutes.  "
+          "That no weights can help is the amended claim's proof (for circular padding).",
     assumptions="zero padding, an object of 2 x 2 cells in the middle of 40 x 40, shifts by 4 cells",
-    kind="equality",
+    kind="inequality",
     instances=lambda: _shifts("constant"),
     margin=_follow_margin,
     exhaustive=lambda: [{"seed": 0, "side": 40, "shift": (4, 0)}],

@@ -230,7 +230,7 @@ EQ_7_DEFINED = Claim(
     id="eq-7-defined",
     title="Eq. 7 rescales every predicted map",
     source="Eq. 7",
-    statement=r"\sum_{ij}f(x)_{ij}>0\ \text{for every predicted rectangle}",
+    statement=r"\sum_{ij}f(x)_{ij}>0\ \text{in float32, for every predicted rectangle}",
     words="0/0 for f = 0, which section 3 allows.  The soft rectangle is positive in exact "
           "arithmetic, but its sum underflows for a small rectangle between the cells.",
     assumptions="half-widths from 0.001, 7 x 7 cells, s = 6, float32 (the type of training)",

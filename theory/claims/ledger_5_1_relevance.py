@@ -160,8 +160,17 @@ def _limited(i: dict[str, Any]) -> Fraction:
 
     first = Rectangles(i["height"], i["width"], max_area=i["area"])
     second = Rectangles(i["height"], i["width"], max_area=i["area_in"])
-    formula = relevance_closed_form(first, second)
-    return Fraction(0) if formula is None else formula - relevance_level_exact(first, second)
+    return relevance_closed_form(first, second) - relevance_level_exact(first, second)
+
+
+def _two_fit(i: dict[str, Any]) -> bool:
+    """Whether the closed form speaks of these limits."""
+    from theory.families import Rectangles
+    from theory.relevance import relevance_closed_form
+
+    first = Rectangles(i["height"], i["width"], max_area=i["area"])
+    return relevance_closed_form(
+        first, Rectangles(i["height"], i["width"], max_area=i["area_in"])) is not None
 
 
 def _limits(largest: int) -> Any:
@@ -195,9 +204,8 @@ rho_limited = Claim(
     statement=r"\rho=1-\tfrac{2}{n}(k_1'+k_2')",
     words="With areas at most k1 in A and k2 in A_in, and k1', k2' the largest areas attained, the "
           "relevance level has this value if two disjoint rectangles of k1' and k2' positions fit.",
-    assumptions="axis-aligned rectangles; two disjoint ones of the largest areas fit (elsewhere "
-                "the margin is 0 by convention and rho is enumerated)",
-    instances=_limit_strategy, margin=_limited, exhaustive=lambda: _limits(3),
+    assumptions="axis-aligned rectangles; two disjoint ones of the largest areas fit",
+    instances=_limit_strategy, assumes=_two_fit, margin=_limited, exhaustive=lambda: _limits(3),
     exhaustive_range="every grid up to 3x3 and every pair of area limits", proof=_disjoint_proof,
     code="theory.relevance.relevance_closed_form", test=RHO)
 
@@ -255,7 +263,28 @@ rho_pw = Claim(
     words="The complement of any truth is a position-wise mask.",
     assumptions="A_pw = all masks; A_in not empty", instances=_inputs_strategy,
     margin=lambda i: _rho_of("pw", i["inputs"]) + 1, exhaustive=_small_inputs,
-    exhaustive_range=SMALL_INPUTS, proof=_remark_1_proof, code="theory.relevance", test=RHO)
+    exhaustive_range=SMALL_INPUTS, code="theory.relevance", test=RHO,
+    proof=lambda: _opposite_proof("For any truth a the mask -a is position-wise and Psi(-a, a) = -1, "
+                                  "the smallest value.")())
+
+
+def _opposite_proof(argument: str) -> Any:
+    """The facts of Remark 1 on extremes of Psi, joined to a statement by ``argument``."""
+    def prove() -> Proof:
+        known = _remark_1_proof()
+        return Proof(known.result, f"{argument} That Psi >= -1, with -1 only at opposite masks, is "
+                                   f"remark-1: {known.text}", known.method)
+
+    return prove
+
+
+def _singleton_margin(i: dict[str, Any]) -> Fraction:
+    """min over ALL masks a of Psi(b, a), enumerated, for a single map b; plus 1."""
+    from theory.families import AllMasks
+
+    mask = i["inputs"][0]
+    every = AllMasks(*mask.shape, empty=True).masks()
+    return _rho(mask[None], every) + 1
 
 
 def _whole_grid_proof() -> Proof:
@@ -292,7 +321,9 @@ rho_minus_one = Claim(
     statement=r"\rho(\mathcal A_{ours})=-1\iff\exists a\in\mathcal A_{in}:\ -a\in\mathcal A_{ours}",
     words="Psi is -1 only between opposite masks. Two half-grids are opposite rectangles.",
     assumptions="A_in not empty", instances=_inputs_strategy, margin=_iff_margin,
-    exhaustive=_small_inputs, exhaustive_range=SMALL_INPUTS, proof=_remark_1_proof,
+    exhaustive=_small_inputs, exhaustive_range=SMALL_INPUTS, proof=_opposite_proof(
+        "rho is attained at some pair, A and A_in being finite, and Psi(b, a) = -1 iff b = -a: so "
+        "rho = -1 iff some truth's opposite is in the family."),
     code="theory.relevance", test=RHO)
 
 rho_all_inputs = Claim(
@@ -300,31 +331,51 @@ rho_all_inputs = Claim(
     title="If every mask can be the truth, rho = -1 even for a single map",
     statement=r"\mathcal A_{in}=\Omega\Rightarrow\rho(\mathcal A)=-1\quad\forall\mathcal A\ne\emptyset",
     words="Reducing A alone, down to a singleton, does not raise the relevance level.",
-    assumptions="A_in = all masks", instances=_inputs_strategy,
-    margin=lambda i: _rho_of("pw", i["inputs"][:1]) + 1, exhaustive=_small_inputs,
-    exhaustive_range=SMALL_INPUTS, proof=_remark_1_proof, code="theory.relevance", test=RHO)
+    assumptions="A_in = all masks; checked with the single map inputs[0]",
+    instances=_inputs_strategy, margin=_singleton_margin, exhaustive=_small_inputs,
+    exhaustive_range=SMALL_INPUTS, proof=_opposite_proof(
+        "If every mask is a possible truth, so is -b for any map b of A, and Psi(b, -b) = -1."),
+    code="theory.relevance", test=RHO)
 
 
 def _zone_margin(i: dict[str, Any]) -> Fraction:
     from theory.families import Rectangles
     from theory.relevance import relevance_level_exact
 
-    h, w = i["height"], i["width"]
-    top, left = i["top"] % h, i["left"] % w
-    box = (top, top + 1 + i["rows"] % (h - top), left, left + 1 + i["columns"] % (w - left))
-    z = (box[1] - box[0]) * (box[3] - box[2])
-    if z <= 1:
-        return Fraction(0)
-    family = Rectangles(h, w, zone=box)
-    return relevance_level_exact(family, family) - (1 - Fraction(2 * z, h * w))
+    top, bottom, left, right = i["zone"]
+    family = Rectangles(i["height"], i["width"], zone=i["zone"])
+    z = (bottom - top) * (right - left)
+    return relevance_level_exact(family, family) - (1 - Fraction(2 * z, i["height"] * i["width"]))
+
+
+def _boxed(t: tuple[int, ...]) -> dict[str, Any]:
+    h, w = t[0], t[1]
+    top, left = t[2] % h, t[3] % w
+    zone = (top, top + 1 + t[4] % (h - top), left, left + 1 + t[5] % (w - left))
+    return {"height": h, "width": w, "zone": zone}
 
 
 def _zone_strategy() -> Any:
     from hypothesis import strategies as st
 
-    small = st.integers(0, 5)
-    return st.fixed_dictionaries({"height": st.integers(1, 6), "width": st.integers(1, 6),
-                                  "top": small, "left": small, "rows": small, "columns": small})
+    side, small = st.integers(1, 6), st.integers(0, 5)
+    return st.tuples(side, side, small, small, small, small).map(_boxed).filter(
+        lambda i: (i["zone"][1] - i["zone"][0]) * (i["zone"][3] - i["zone"][2]) > 1)
+
+
+def _zone_proof() -> Proof:
+    import z3
+
+    s, t, both, z, n, rows = z3.Ints("s t both z n rows")
+    return smt("Both supports lie in the zone, so |S xor T| <= |S or T| <= z and n Psi >= n - 2z "
+               "(lemma 1), with equality for two disjoint rectangles that fill the zone (lemma 2). A "
+               "box of z > 1 positions has a side of at least 2 and splits there into a first row "
+               "(or column) and the rest, neither empty (lemma 3).",
+               z3.Implies(z3.And(both >= 0, s + t - both <= z),
+                          n - 2 * (s + t - 2 * both) >= n - 2 * z),
+               z3.Implies(z3.And(both == 0, s + t == z),
+                          n - 2 * (s + t - 2 * both) == n - 2 * z),
+               z3.Implies(rows >= 2, z3.And(rows - 1 >= 1, 1 + (rows - 1) == rows)))
 
 
 rho_zone = Claim(
@@ -334,7 +385,7 @@ rho_zone = Claim(
     words="The paper proposes to limit the rectangle to a zone: two halves of the zone are the worst "
           "pair. Both A and A_in must be limited.",
     assumptions="A = A_in = the rectangles inside one box of z > 1 positions",
-    instances=_zone_strategy, margin=_zone_margin, proof=_disjoint_proof,
+    instances=_zone_strategy, margin=_zone_margin, proof=_zone_proof,
     code="theory.relevance.relevance_closed_form", test=RHO)
 
 CLAIMS = [remark_1, eq_12, eq_15, sec_5_1_rho, rho_limited, rho_pw, rho_whole_grid, rho_minus_one,

@@ -238,9 +238,11 @@ SIMILAR_AMENDED = Claim(
 SIMILAR = Claim(
     id="def-5.3-similar", title="The fitting rate grows with similarity (the catching rate)",
     source="Definition 5.3, last sentence",
-    statement=r"\Psi(a,b')\ge\Psi(a,b)\Rightarrow\tilde\Psi(a,b')\ge\tilde\Psi(a,b)",
+    statement=r"\Psi(a,b')>\Psi(a,b)\Rightarrow\tilde\Psi(a,b')\ge\tilde\Psi(a,b)",
     words="Similarity read as the paper's own catching rate: the two rates would order maps alike.",
-    assumptions="the true mask a is not empty",
+    assumptions="the true mask a is not empty; b' has strictly the larger catching rate",
+    assumes=lambda i: catching_rate_exact(i["truth"], i["better"]) > catching_rate_exact(
+        i["truth"], i["worse"]),
     kind="inequality", instances=lambda: _triples(_by_catching_rate), margin=_similar_margin,
     exhaustive=lambda: _small_triples(_by_catching_rate),
     exhaustive_range="all triples of masks on 1x2 and 1x3, the truth not empty",

@@ -236,15 +236,35 @@ def _contaminated_proof() -> Proof:
         z3.Implies(z3.And(lam < 1, lost > 0), lost * (1 - lam) > 0))
 
 
-INTERP_2 = Claim(
-    id="interp-2", title="An imperfect map lets some background in",
+def _enters_margin(instance: dict[str, Any]) -> Fraction:
+    """The smallest weight of the background among imperfect points; it has to be positive."""
+    eta = _eta(instance)
+    weights = [eta * (1 - lam) for lam in instance["fitting"] if lam < 1]
+    least = min(weights, default=Fraction(1))
+    return least if least > 0 else Fraction(-1)
+
+
+INTERP_2_AMENDED = Claim(
+    id="interp-2-amended", title="How much background an imperfect map lets in, at least",
     source="section 5.2, Interpretation 2",
     statement=r"\eta_y(1-\lambda(x))\ge(1-\lambda(x))\,E_{D^{pure}_y}[1-\lambda]",
     words="Where lambda < 1 the background enters with positive weight, provided the class itself "
           "has mass where maps are imperfect (else eta is 0); the weight has this lower bound.",
     assumptions="eta is defined", kind="inequality", instances=ranges.defined_mixtures,
-    margin=_contaminated_margin, proof=_contaminated_proof, origin="paper",
+    margin=_contaminated_margin, proof=_contaminated_proof, origin="amended",
     code="theory.separation.normalization", test=TEST)
+
+INTERP_2 = Claim(
+    id="interp-2", title="An imperfect map lets some background in",
+    source="section 5.2, Interpretation 2",
+    statement=r"\lambda(x)<1\Rightarrow\eta_y(1-\lambda(x))>0",
+    words="Where the map is imperfect some background contaminates the density.  Not if class y has "
+          "no mass where maps are imperfect: then eta_y = 0 and no background enters anywhere.",
+    assumptions="eta is defined", kind="inequality", instances=ranges.defined_mixtures,
+    margin=_enters_margin, exhaustive=lambda: (
+        i for i in ranges.small_mixtures() if ranges.defined(i)),
+    exhaustive_range="two atoms, densities in halves, lambda in {0, 1/2, 1}, eta defined",
+    amendment=INTERP_2_AMENDED, origin="paper", code="theory.separation.normalization", test=TEST)
 
 # --- Interpretation 3: missed objects
 
@@ -360,4 +380,5 @@ INTERP_4 = Claim(
     proof=_nested_proof, origin="paper", code="theory.rates.fitting_rate", test=TEST)
 
 CLAIMS = [EQ_18, EQ_18_DEFINED, EQ_18_KERNEL, INTERP_1, INTERP_1_KERNEL, INTERP_1_POINTWISE,
-          INTERP_2, INTERP_3, INTERP_3_INFORMATION, INTERP_3_INFORMATION_AMENDED, INTERP_4]
+          INTERP_2, INTERP_2_AMENDED, INTERP_3, INTERP_3_INFORMATION,
+          INTERP_3_INFORMATION_AMENDED, INTERP_4]

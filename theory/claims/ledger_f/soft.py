@@ -163,7 +163,6 @@ PROP_4_RESCALED = Claim(
               r"\Rightarrow M\text{ is injective}",
     words="True, but no rescaled map meets the hypothesis on any ball.",
     assumptions="the strict inequality for all pairs of a ball around 0", kind="inequality",
-    instances=_positive_pairs, margin=lambda i: _prop_4_margin(i, rescaled=True),
     unsatisfiable=_rescaled_proof, amendment=LOG_SCALE_RESCALED, origin="paper",
     code="theory.injectivity.prop4_ratio", test=TEST)
 
