@@ -28,7 +28,10 @@ class TrainingRows(RowWriter):
 
 
 def set_aside_damage(path: Path) -> None:
-    """Move an unfinished last line of ``path`` to ``path.damaged``, if there is one."""
+    """Copy an unfinished last line of ``path`` to ``path.damaged``, if there is one, and say so.
+
+    ``RowWriter`` then cuts it off.
+    """
     if not path.is_file():
         return
     data = path.read_bytes()
@@ -41,8 +44,6 @@ def set_aside_damage(path: Path) -> None:
         aside = path.with_name(path.name + ".damaged")
         with aside.open("ab") as file:
             file.write(data[end:] + b"\n")
-        with path.open("r+b") as file:
-            file.truncate(end)
         print(f"{path}: the last line was unfinished; moved to {aside}", file=sys.stderr)
 
 

@@ -30,7 +30,7 @@ class Effort:
 
 
 QUICK = Effort("quick", examples=500, most=10.0, total=60.0)
-DEEP = Effort("deep", examples=12_000, most=60.0, total=900.0)
+DEEP = Effort("deep", examples=12_000, most=60.0, total=700.0)
 SINGLE = Effort("single", examples=2000, most=10.0, total=1e9)
 
 

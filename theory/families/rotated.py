@@ -121,22 +121,25 @@ class _Rotated(Family):
     def strategy(self) -> SearchStrategy[np.ndarray]:
         """A position in the rectangle, and five floats in [0, 1]: its place, both sides, the angle.
 
-        Up to 7x7 with limits on area or zone: the index of the mask, by area (no draw is lost).
+        Up to 5x5 half of the draws are the index of the mask, by area, so that no member is rare;
+        up to 7x7 with limits on area or zone all of them are (no draw is lost).
         """
         from hypothesis import strategies as st
 
-        if self.enumerable and self._limited:
+        members = None
+        if self.enumerable and (self._limited or len(self._cells) <= 25):
             codes = self._codes[np.argsort(np.bitwise_count(self._codes), kind="stable")]
             members = st.integers(0, len(codes) - 1).map(
                 lambda k: masks_of_codes(codes[k:k + 1], *self.shape)[0])
-            return self._with_empty(members)
+            if self._limited:
+                return self._with_empty(members)
         place = st.floats(0.0, 1.0, allow_subnormal=False)
         draws = st.tuples(st.integers(0, len(self._cells) - 1), *[place] * 5)
         masks = draws.map(
             lambda d: self._rasterise(self._cells[d[:1]], *np.array(d[1:])[:, None])[0])
         if self._limited:
             masks = masks.filter(lambda mask: self._meets(mask == 1))
-        return self._with_empty(masks)
+        return self._with_empty(masks if members is None else members | masks)
 
     def _rasterise(
         self, held: np.ndarray, x: np.ndarray, y: np.ndarray, s1: np.ndarray, s2: np.ndarray,
