@@ -152,6 +152,11 @@ def test_positionwise_loss_that_is_not_finite():
         run_cell(variant(method="positionwise", lr=1e30, warmup=0, steps=40, starts=1))
 
 
+def test_a_last_step_that_ruins_the_weights_is_noticed():
+    with pytest.raises(TrainingError, match="step 1: the loss is (nan|inf)"):
+        run_cell(variant(method="positionwise", lr=1e30, warmup=0, steps=1, starts=1))
+
+
 def test_two_workers_give_the_rows_of_one(tmp_path):
     configs = [variant(seed=s, method=m, steps=3) for s in (0, 1)
                for m in ("rectangle", "positionwise")]
