@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
                      help="label: cross-entropy alone; mask: and the map's (default: label)")
     sweep = commands.add_parser("sweep", help="all cells of a preset; a row each", **style)
     sweep.add_argument("--preset", choices=tuple(PRESETS), default="quick",
-                       help="quick: two minutes on two cores; cpu: up to half an hour")
+                       help="quick: two minutes on two cores; cpu: a quarter of an hour")
     sweep.add_argument("--jobs", type=int, default=2,
                        help="worker processes of one thread; rows do not depend on it (default: 2)")
     for command in (run, sweep):
@@ -42,8 +42,10 @@ def parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="latency of the modules; ratios", **style)
     bench.add_argument("--repeats", type=int, default=50, help="(default: 50)")
     for command, name in ((run, "run"), (sweep, "sweep"), (bench, "latency")):
+        held = "; the newest row of a key counts" if command is bench else (
+            "; cells whose key it holds are skipped")
         command.add_argument("--out", metavar="FILE", default=f"runs/training/{name}.jsonl",
-                             help=f"rows are appended here; cells whose key it holds are skipped "
+                             help=f"rows are appended here{held} "
                                   f"(default: runs/training/{name}.jsonl)")
     return p
 

@@ -144,7 +144,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             {"methods": ("rectangle-paper",), "supervisions": ("label", "mask"), "n": (1024,),
              "seeds": (0, 1)},
             {"methods": ("positionwise", "rectangle"), "supervisions": ("label", "mask"),
-             "n": (64, 256, 1024, 4096), "seeds": (0, 1, 2)},
+             "n": (64, 256, 1024, 4096), "seeds": (0, 1, 2, 3, 4)},
             {"methods": ("none", "oracle"), "supervisions": ("label",), "n": (64, 1024, 4096),
              "seeds": (0, 1, 2)},
         ),

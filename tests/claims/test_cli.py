@@ -66,6 +66,8 @@ def test_resume_keeps_verdicts_of_the_same_code(tmp_path, capsys):
     assert "kept 1 of 2 verdicts" in capsys.readouterr().out
     kept = json.loads(out.read_text())["verdicts"]
     assert kept[0]["seconds"] == 12345.0 and len(kept) == 2
+    assert main([*args, "--resume", "--jobs", "2"]) == 0  # nothing is left to do
+    assert "kept 2 of 2 verdicts" in capsys.readouterr().out
     data["code"] = "other"
     out.write_text(json.dumps(data))
     assert main([*args, "--resume"]) == 0

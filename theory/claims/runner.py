@@ -52,7 +52,7 @@ def run(
     share = budget(effort, len(ids), jobs)
     tasks = [(name, None if file is None else str(file), effort.examples, seed, share)
              for name in ids]
-    if jobs <= 1 or len(tasks) == 1:
+    if jobs <= 1 or len(tasks) <= 1:
         for task in tasks:
             yield _verify(task)
         return
