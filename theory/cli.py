@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-EXIT_SAME, EXIT_CHANGED, EXIT_USAGE = 0, 1, 2
+EXIT_SAME, EXIT_CHANGED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -17,7 +17,16 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         return args.run(args)
-    except (ValueError, TypeError, FileNotFoundError, NotADirectoryError) as error:
+    except KeyboardInterrupt:
+        print(f"theory {args.command}: interrupted; verdicts written so far are kept, and the same "
+              "command with --json FILE --resume goes on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except (ValueError, TypeError, OSError) as error:
+        print(f"theory {args.command}: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except RuntimeError as error:
+        if type(error).__name__ != "ClaimError":
+            raise
         print(f"theory {args.command}: {error}", file=sys.stderr)
         return EXIT_USAGE
     except BrokenPipeError:
@@ -28,7 +37,8 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m theory", description="The theory of rectangular attention, checked.",
-        epilog="exit codes: 0 every verdict equals the recorded one; 1 one changed; 2 bad input")
+        epilog="exit codes: 0 every verdict equals the recorded one (or none is recorded for your "
+               "own claims); 1 one changed; 2 bad input or a broken claim; 130 interrupted")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     listing = commands.add_parser("list", help="the claims of the ledger and recorded verdicts")
@@ -43,9 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="verify claims, of the ledger or of your own file")
     verify.add_argument("ids", nargs="*", metavar="ID|FILE.py",
                         help="claim ids, or one Python file that defines claims; all by default")
-    verify.add_argument("--deep", action="store_true", help="search for up to 15 minutes")
+    verify.add_argument("--deep", action="store_true",
+                        help="look harder: up to 15 minutes for the whole ledger")
     verify.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts to FILE")
-    verify.add_argument("--seed", type=int, default=0)
+    verify.add_argument("--seed", type=int, default=0, help="of the search (default 0)")
     verify.add_argument("--examples", type=int, help="fresh random instances a claim")
     verify.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
     verify.add_argument("--resume", action="store_true",
@@ -56,12 +67,16 @@ def _parser() -> argparse.ArgumentParser:
 
     bound = commands.add_parser(
         "bound", help="rates and bounds for your own masks and predictions",
-        description="Rates for each image, the observed families' relevance level, and the bounds.")
+        description="Rates for each image, the observed families' relevance level, and the bounds. "
+                    "Files of the two folders belong together by name (without the suffix). PNG: "
+                    "one channel with values 0 and 255, or 0 and 1. NPY: booleans, {0, 1}, {0, 255} "
+                    "or {-1, 1}, two-dimensional. Soft maps: threshold them first.")
     bound.add_argument("--masks", type=Path, required=True, metavar="DIR",
                        help="true masks, one PNG or NPY file an image")
     bound.add_argument("--predictions", type=Path, required=True, metavar="DIR",
                        help="predicted masks, files of the same names")
-    bound.add_argument("--delta", type=float, default=0.05)
+    bound.add_argument("--delta", type=float, default=0.05,
+                       help="the bounds fail with at most this probability (default 0.05)")
     bound.add_argument("--json", type=Path, metavar="FILE")
     bound.set_defaults(run=_bound)
     return parser
@@ -128,7 +143,7 @@ def _show(args: argparse.Namespace) -> int:
     if claim.amendment is not None:
         amended = claim.amendment
         print(f"{'amended by:':<13}{amended.id} ({known.get(amended.id, '-')}): {amended.title}")
-    print(f"{'replay:':<13}python -m theory verify {claim.id}")
+    print(f"{'replay:':<13}python -m theory verify {claim.id}   (prints the evidence)")
     return EXIT_SAME
 
 
@@ -158,19 +173,21 @@ def _verify(args: argparse.Namespace) -> int:
     if args.examples is not None and args.examples < 1:
         raise ValueError(f"examples must be at least 1, got {args.examples}")
     claims = ledger() if file is None else claims_of_file(file)
-    wanted = list(claims) if file is not None or not args.ids else args.ids
+    wanted = list(claims) if file is not None or not args.ids else list(dict.fromkeys(args.ids))
     for name in wanted:
         if name not in claims:
             raise ValueError(_unknown(name, claims))
     effort = _effort(args, len(wanted))
     log = runner.Log(args.json, effort, args.seed, wanted)
+    log.check()
     kept = log.resume() if args.resume else 0
     if kept:
         print(f"kept {kept} of {len(wanted)} verdicts from {args.json}")
     todo = [name for name in wanted if name not in log.verdicts]
+    known = recorded(file)
     _go(runner.run(todo, file=file, effort=effort, seed=args.seed, jobs=args.jobs), log, len(todo))
     log.write()
-    return _close(args, [log.verdicts[i] for i in wanted], recorded(file), file, log)
+    return _close(args, [log.verdicts[i] for i in wanted], known, file, log)
 
 
 def _effort(args: argparse.Namespace, count: int) -> Any:
@@ -209,11 +226,11 @@ def _close(
 
     _table(verdicts, known)
     seconds = log.before + time.perf_counter() - log.start
-    print(f"{len(verdicts)} claims in {seconds:.0f} s: {summary(v['status'] for v in verdicts)}")
-    for v in verdicts:
-        if file is not None and v["counterexample"] is not None:
-            print(f"{v['id']}: counterexample {v['counterexample_repr']} "
-                  f"(margin {v['counterexample_margin']})")
+    print(f"{len(verdicts)} claim{'s' * (len(verdicts) != 1)} in {seconds:.0f} s: "
+          f"{summary(v['status'] for v in verdicts)}")
+    if file is not None or len(verdicts) <= 3:
+        for v in verdicts:
+            _details(v)
     if args.json is not None:
         print(f"verdicts written to {args.json}")
     if args.record:
@@ -233,6 +250,20 @@ def _close(
     elif new:
         print(f"{len(new)} without a recorded verdict (--record makes one)")
     return EXIT_CHANGED if changed or (new and file is None) else EXIT_SAME
+
+
+def _details(v: dict[str, Any]) -> None:
+    """The evidence of one verdict, and its counterexample."""
+    print()
+    for e in v["evidence"]:
+        print(f"{v['id']}: {e['kind']}: {e['text']}")
+    if v["undefined_why"]:
+        print(f"{v['id']}: undefined: {v['undefined_why']}")
+    if v["counterexample"] is not None:
+        small = "" if v["worst_margin"] == v["counterexample_margin"] else (
+            f", made small; the worst margin met was {v['worst_margin']}")
+        print(f"{v['id']}: counterexample {v['counterexample_repr']} "
+              f"(margin {v['counterexample_margin']}{small})")
 
 
 def _table(verdicts: list[Any], known: dict[str, str]) -> None:
@@ -257,6 +288,8 @@ def _table(verdicts: list[Any], known: dict[str, str]) -> None:
 def _bound(args: argparse.Namespace) -> int:
     from theory.observed import report
 
+    if args.json is not None and args.json.is_dir():
+        raise ValueError(f"{args.json} is a directory, give a file")
     text, data = report(args.masks, args.predictions, args.delta)
     print(text)
     if args.json is not None:

@@ -17,8 +17,8 @@ SUFFIXES = (".png", ".npy")
 def read_mask(path: Path) -> np.ndarray:
     """A mask file as an int8 array of -1 and +1.
 
-    NPY: booleans, {0, 1} or {-1, +1}, two-dimensional.  PNG: one channel (or equal ones) with the
-    two values 0 and 255, or 0 and 1.
+    NPY: booleans, {0, 1}, {0, 255} or {-1, +1}, two-dimensional.  PNG: one channel (or equal ones)
+    with the two values 0 and 255, or 0 and 1.
 
     Raises:
         ValueError: unreadable file, other values, other shape; names the file and the value.
@@ -26,6 +26,8 @@ def read_mask(path: Path) -> np.ndarray:
     try:
         if path.suffix.lower() == ".npy":
             raw = np.load(path, allow_pickle=False)
+            if raw.dtype == np.uint8 and raw.size and np.isin(raw, (0, 255)).all():
+                raw = raw == 255
         else:
             from PIL import Image
 
@@ -48,6 +50,10 @@ def read_mask(path: Path) -> np.ndarray:
             raw = raw.astype(np.int16)
         if not (np.issubdtype(raw.dtype, np.number) or raw.dtype == bool):
             raise ValueError(f"a mask is numeric, got {raw.dtype}")
+        if np.isfinite(raw).all() and not np.isin(raw, (-1, 0, 1)).all():
+            bad = raw[~np.isin(raw, (-1, 0, 1))].flat[0]
+            raise ValueError(f"a mask is binary (0 and 1, or -1 and +1; threshold soft maps first, "
+                             f"e.g. f >= 0.5), got {bad}")
         return signed(raw).astype(np.int8)
     except (OSError, SyntaxError, EOFError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
@@ -111,6 +117,8 @@ def report(masks_dir: Path, predictions_dir: Path, delta: float) -> tuple[str, d
         ("empirical missing rate", empirical, "the mean of the rates above"),
         ("relevance level (observed)", rho, "minimum over the masks and predictions SEEN: "
          "optimistic, the families' own level can only be lower"),
+        ("mean_g, the mean over the masks of g(a) = max_b Phi(b, a)", mean_g,
+         "b runs over the predictions seen"),
         ("ceiling (1 - rho)/2", bounds.ceiling(rho), bounds.ASSUMPTIONS["ceiling"]),
         ("Theorem 1", bounds.theorem_1(empirical, rho, size, delta),
          bounds.ASSUMPTIONS["theorem_1"]),
@@ -126,6 +134,10 @@ def report(masks_dir: Path, predictions_dir: Path, delta: float) -> tuple[str, d
     lines.append("")
     for name, value, note in rows:
         lines += [f"{name}: {value:.4f}", f"    {note}"]
+    best = min(rows[3:], key=lambda row: row[1])
+    lines.append(f"Smallest of the three bounds: {best[1]:.4f} ({best[0]}).")
+    lines.append("F_A: all functions into the family A (here the predictions seen); A_in: the masks "
+                 "seen; R_S: empirical Rademacher complexity.")
     lines.append("All bounds speak of predictors into the observed family of predictions and of "
                  "truths among the observed masks. The fitting rate of two empty masks counts as 1.")
     data = {

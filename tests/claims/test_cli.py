@@ -34,7 +34,7 @@ def test_user_file_table_record_and_change(mine, capsys, tmp_path):
     out = tmp_path / "v.json"
     assert main(["verify", str(mine), "--jobs", "1", "--examples", "50", "--json", str(out)]) == 0
     text = capsys.readouterr().out
-    assert "good" in text and "unrefuted" in text and "bad: counterexample 6 (margin -1)" in text
+    assert "good" in text and "unrefuted" in text and "bad: counterexample 6 (margin -1" in text
     data = json.loads(out.read_text())
     assert [v["status"] for v in data["verdicts"]] == ["unrefuted", "refuted"]
     assert data["provenance"]["python"] and data["schema"] == 1
@@ -72,8 +72,64 @@ def test_resume_keeps_verdicts_of_the_same_code(tmp_path, capsys):
     out.write_text(json.dumps(data))
     assert main([*args, "--resume"]) == 0
     assert "kept" not in capsys.readouterr().out
-    out.write_text(out.read_text()[:100])  # a truncated file is no obstacle
-    assert main([*args, "--resume"]) == 0
+    for text in (out.read_text()[:100], "[]", '{"schema": 1}', "\xff"):
+        out.write_text(text, encoding="latin-1")  # what is no file of verdicts is left alone
+        assert main([*args, "--resume"]) == 2
+        assert "is no file of verdicts" in capsys.readouterr().err
+        assert out.read_text(encoding="latin-1") == text
+
+
+def test_resume_of_a_part_keeps_the_rest(tmp_path):
+    out = tmp_path / "v.json"
+    args = ["--jobs", "1", "--examples", "20", "--json", str(out)]
+    assert main(["verify", "remark-1", "eq-12", *args]) == 0
+    assert main(["verify", "eq-15", "eq-15", *args, "--resume"]) == 0
+    assert [v["id"] for v in json.loads(out.read_text())["verdicts"]] == ["eq-15", "remark-1", "eq-12"]
+
+
+def test_targets_are_checked_before_the_work(tmp_path, capsys):
+    assert main(["verify", "eq-12", "--json", str(tmp_path)]) == 2
+    assert "is a directory" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert main(["verify", "eq-12", "--json", str(tmp_path / "file" / "x.json")]) == 2
+    assert "cannot write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("x = (", "fails when imported: SyntaxError"),
+    ("raise RuntimeError('no')", "fails when imported: RuntimeError: no (broken.py, line 1)"),
+    ("import sys; sys.exit(7)", "fails when imported: SystemExit"),
+    ("import not_there", "fails when imported: ModuleNotFoundError"),
+    (CLAIMS.replace("lambda k: k)", "lambda k: None)"), "margin must be a number, got NoneType"),
+])
+def test_broken_files_get_a_short_message(tmp_path, text, message, capsys):
+    path = tmp_path / "broken.py"
+    path.write_text(text)
+    assert main(["verify", str(path), "--jobs", "1", "--examples", "20"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_broken_record(mine, tmp_path, capsys):
+    (tmp_path / "mine.verdicts.json").write_text("{}")
+    assert main(["verify", str(mine), "--jobs", "1", "--examples", "20"]) == 2
+    assert "mine.verdicts.json is no record of verdicts" in capsys.readouterr().err
+
+
+def test_an_interrupt_exits_130(monkeypatch, capsys):
+    from theory.claims import runner
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(runner, "run", interrupted)
+    assert main(["verify", "eq-12"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_evidence_is_printed_for_a_few_claims(capsys):
+    assert main(["verify", "eq-12", "--jobs", "1", "--examples", "20"]) == 0
+    assert "eq-12: SMT: proved. Induction" in capsys.readouterr().out
 
 
 def test_show(capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import traceback
 from pathlib import Path
 
 from theory.claims.model import Claim
@@ -48,7 +49,13 @@ def claims_of_file(path: Path) -> dict[str, Claim]:
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        line = getattr(error, "lineno", None) or last.lineno
+        raise ValueError(f"{path} fails when imported: {type(error).__name__}: {error} "
+                         f"({Path(last.filename).name}, line {line})") from error
     claims = collect(module)
     if not claims:
         raise ValueError(f"{path} defines no Claim")
@@ -65,4 +72,7 @@ def recorded(path: Path | None = None) -> dict[str, str]:
     file = recorded_path(path)
     if not file.exists():
         return {}
-    return json.loads(file.read_text())["verdicts"]
+    try:
+        return dict(json.loads(file.read_text())["verdicts"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{file} is no record of verdicts: {error!r}") from error

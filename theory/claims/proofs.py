@@ -20,6 +20,7 @@ def smt(text: str, *lemmas: Any) -> Proof:
     for number, lemma in enumerate(lemmas, 1):
         solver = z3.Solver()
         solver.set("timeout", TIMEOUT_MS)
+        solver.set("ctrl_c", False)  # an interrupt must not look like "z3 gave up"
         solver.add(z3.Not(lemma))
         outcome = solver.check()
         if outcome == z3.sat:

@@ -6,13 +6,14 @@ import hashlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,22 @@ def run(
         for task in tasks:
             yield _verify(task)
         return
-    with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_verify, task) for task in tasks]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("spawn"),
+                               initializer=_ignore_interrupts)
+    try:
+        for future in as_completed([pool.submit(_verify, task) for task in tasks]):
+            yield future.result()
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in active_children():
+            worker.terminate()
+        raise
+    pool.shutdown()
+
+
+def _ignore_interrupts() -> None:
+    """Workers leave Ctrl-C to the parent, which ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _verify(task: tuple[str, str | None, int, int, float]) -> dict[str, Any]:
@@ -114,18 +123,39 @@ class Log:
                      "code": code_hash()}
 
     def resume(self) -> int:
-        """Take over the verdicts of an earlier run of the same code, seed and mode; how many."""
+        """Take over the verdicts of an earlier run of the same code, seed and mode; how many.
+
+        Verdicts on claims that are not asked for now stay in the file.
+
+        Raises:
+            ValueError: the file is there and is no file of verdicts.
+        """
         if self.path is None or not self.path.exists():
             return 0
         try:
             old = json.loads(self.path.read_text())
-        except (OSError, json.JSONDecodeError):
-            return 0
+            found = {v["id"]: v for v in old["verdicts"]}
+        except (OSError, ValueError, TypeError, KeyError, UnicodeDecodeError) as error:
+            raise ValueError(f"{self.path} is no file of verdicts, so --resume leaves it alone: "
+                             f"{error!r}") from error
         if any(old.get(k) != v for k, v in self.head.items()):
             return 0
-        self.verdicts = {v["id"]: v for v in old["verdicts"] if v["id"] in self.order}
+        wanted = len([i for i in self.order if i in found])
+        self.verdicts = found
+        self.order = [*self.order, *(i for i in found if i not in self.order)]
         self.before = float(old.get("seconds", 0.0))
-        return len(self.verdicts)
+        return wanted
+
+    def check(self) -> None:
+        """``ValueError`` if the file cannot be written: known before the work, not after."""
+        if self.path is None:
+            return
+        if self.path.is_dir():
+            raise ValueError(f"{self.path} is a directory, give a file")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"cannot write to {self.path.parent}: {error.strerror}") from error
 
     def add(self, verdict: dict[str, Any]) -> None:
         self.verdicts[verdict["id"]] = verdict
@@ -135,7 +165,6 @@ class Log:
         """Write all verdicts so far; the file is replaced in one step."""
         if self.path is None:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         body = {**self.head,
                 "seconds": round(self.before + time.perf_counter() - self.start, 2),
                 "provenance": provenance(["python", "-m", "theory", *sys.argv[1:]]),
