@@ -243,6 +243,18 @@ def test_every_kind_of_undefined(margin):
     assert verdict.status == "ill-posed" and verdict.undefined_at == 7
 
 
+def test_a_refusal_on_the_stated_domain_is_undefined():
+    """A function that refuses its input with a ValueError: ill-posed there, an error elsewhere."""
+    from theory.bounds import confidence_term
+
+    bound = {"instances": st.floats(0.1, 0.9), "margin": lambda delta: confidence_term(10, delta)}
+    verdict = verify(claim(domain=st.floats(0.1, 5), **bound), examples=100)
+    assert verdict.status == "ill-posed" and verdict.undefined_at >= 1
+    assert "delta must be in (0, 1)" in verdict.undefined_why
+    with pytest.raises(ClaimError, match="delta must be in"):
+        verify(claim(instances=st.floats(0.1, 5), margin=bound["margin"]), examples=100)
+
+
 def test_refuted_on_the_stated_domain():
     verdict = verify(claim(instances=st.integers(1, 9), domain=st.integers(-9, 9), margin=lambda k: k))
     assert verdict.status == "refuted" and verdict.counterexample == -1

@@ -89,6 +89,7 @@ class _Verification:
         self.undefined_why = ""
         self.undefined = False
         self.searched = 0
+        self.asking_definedness = False  # over ``domain`` every ValueError is an answer
         self.too_few = False
         self.empty = False
         self.sample: list[Any] = []
@@ -104,7 +105,9 @@ class _Verification:
         if claim.instances is not None and not self.refuted:
             self._search()
         if claim.domain is not None:
+            self.asking_definedness = True
             self._definedness()
+            self.asking_definedness = False
         if proof is not None and proof.result is False:
             self._disproved(proof)
         elif proof is not None and proof.result and self.refuted:
@@ -167,7 +170,7 @@ class _Verification:
             raise Undefined(f"{type(error).__name__}: {error}" if not isinstance(error, Undefined)
                             else str(error)) from error
         except ValueError as error:
-            if not _domain_error(error):
+            if not (self.asking_definedness or _domain_error(error)):
                 raise ClaimError(f"claim {claim.id}: the margin failed: {type(error).__name__}: "
                                  f"{error} (raise Undefined where quantities are not defined)"
                                  ) from error

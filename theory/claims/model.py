@@ -79,7 +79,8 @@ class Claim:
         whole_domain: True if that range is the whole stated domain (then it is a proof).
         proof: () -> True | False | None | :class:`Proof`; a bare bool takes the docstring as text.
         domain: strategy (or function returning one) of instances of the STATED domain that may
-            break definedness; finding one makes the claim ill-posed.
+            break definedness; finding one makes the claim ill-posed.  Here any ``ValueError`` of
+            the margin (a function refusing its input) means "not defined".
         implied_by: another claim of the same kind that already implies this one (its margin never
             exceeds this one's).
         unsatisfiable: () -> True | False | None | Proof that no instance meets the assumptions.
