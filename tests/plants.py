@@ -51,7 +51,7 @@ PLANTS = [
     Plant("theory/claims/engine.py", "            self.too_few = True\n", "", ENGINE),
     Plant("theory/claims/engine.py", "        search.recombine(30 * n, left(0.5))\n", "", ENGINE),
     Plant("theory/claims/search.py", "            if new <= value and new < math.inf:\n",
-          "            if new < -1e9:\n", ENGINE),
+          "            if new < -1e9:\n", ENGINE + " -k climbing"),
     Plant("theory/claims/search.py", "    attempt([])\n    improved = True\n", "    improved = False\n", ENGINE),
     Plant("theory/claims/runner.py", "if any(old.get(k) != v for k, v in self.head.items()):", "if False:",
           "tests/claims/test_cli.py"),
