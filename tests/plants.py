@@ -16,7 +16,8 @@ class Plant:
 
 
 RATES, BOUNDS = "tests/test_rates.py", "tests/test_bounds.py"
-RELEVANCE, ENGINE = "tests/test_relevance.py", "tests/claims/test_engine.py"
+RELEVANCE = "tests/test_relevance.py"
+ENGINE = "tests/claims/test_engine.py tests/claims/test_search.py"
 FAMILIES = "tests/families/"
 
 PLANTS = [
@@ -39,20 +40,20 @@ PLANTS = [
     Plant("theory/relevance.py", "return Fraction(n - 2 * (k1 + k2), n) if fit else None",
           "return Fraction(n - 2 * (k1 + k2), n)", RELEVANCE),
     Plant("theory/relevance.py", "lack = 0 if family.empty else 2", "lack = 0", RELEVANCE),
-    Plant("theory/claims/engine.py", "        if exact and distance < 0:\n            return min(_float(distance), -5e-324)\n",
+    Plant("theory/claims/margins.py", "        if exact and distance < 0:\n            return min(_float(distance), -5e-324)\n",
           "", ENGINE),
-    Plant("theory/claims/engine.py", "distance = -abs(margin) if self.claim.kind == \"equality\" else margin",
+    Plant("theory/claims/margins.py", "distance = -abs(margin) if self.claim.kind == \"equality\" else margin",
           "distance = margin", ENGINE),
     Plant("theory/claims/engine.py", "        if self.refuted:\n            return \"refuted\"\n        if self.undefined:",
           "        if proof is not None and proof.result:\n            return \"holds\"\n        if self.undefined:", ENGINE),
     Plant("theory/claims/engine.py", "shown = check.status == \"unrefuted\"", "shown = True", ENGINE),
-    Plant("theory/claims/engine.py", "if math.isnan(number):", "if False:", ENGINE),
+    Plant("theory/claims/margins.py", "if math.isnan(number):", "if False:", ENGINE),
     Plant("theory/claims/engine.py", "(exhausted and self.claim.whole_domain)", "exhausted", ENGINE),
-    Plant("theory/claims/engine.py", "            self.too_few = True\n", "", ENGINE),
+    Plant("theory/claims/engine.py", "        self.too_few = found.too_few\n", "", ENGINE),
     Plant("theory/claims/engine.py", "        search.recombine(30 * n, left(0.5))\n", "", ENGINE),
     Plant("theory/claims/search.py", "            if new <= value and new < math.inf:\n",
           "            if new < -1e9:\n", ENGINE + " -k climbing"),
-    Plant("theory/claims/search.py", "    attempt([])\n    improved = True\n", "    improved = False\n", ENGINE),
+    Plant("theory/claims/shrink.py", "    attempt([])\n    improved = True\n", "    improved = False\n", ENGINE),
     Plant("theory/claims/runner.py", "if any(old.get(k) != v for k, v in self.head.items()):", "if False:",
           "tests/claims/test_cli.py"),
     Plant("theory/cli.py", "return EXIT_CHANGED if changed or", "return EXIT_SAME if changed or",

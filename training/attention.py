@@ -7,6 +7,7 @@ parameters (rectangular) or to one logit a position (position-wise).
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -63,7 +64,7 @@ def apply_map(x: Tensor, log_f: Tensor, *, residual: bool = True, rescale: bool 
     return combine(x.movedim(1, -1), f.to(x.dtype)).movedim(-1, 1)
 
 
-class SpatialAttention(nn.Module):
+class SpatialAttention(nn.Module, ABC):
     """What the modules share: features in, features out, the map on request.
 
     ``last`` holds the :class:`AttentionMap` of the last call, detached from the graph.
@@ -76,9 +77,9 @@ class SpatialAttention(nn.Module):
         self.channels, self.residual, self.rescale = channels, residual, rescale
         self.last: AttentionMap | None = None
 
+    @abstractmethod
     def look(self, x: Tensor) -> AttentionMap:
         """The map of features ``x (n, C, H, W)``."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, return_map: bool = False) -> Tensor | tuple[Tensor, AttentionMap]:
         """Attended features, shaped like ``x``; with ``return_map`` also the map."""

@@ -9,7 +9,8 @@
 'refuted'
 """
 
-from theory.claims.engine import ClaimError, verify
+from theory.claims.engine import verify
+from theory.claims.margins import ClaimError
 from theory.claims.model import Claim, Evidence, Measurement, Proof, Undefined, Verdict
 
 __all__ = ["Claim", "ClaimError", "Evidence", "Measurement", "Proof", "Undefined", "Verdict",

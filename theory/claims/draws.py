@@ -179,6 +179,21 @@ def _choice(node: Any) -> Choice:
     return Choice(node.type, node.value)
 
 
+def fresh_instance(strategy: st.SearchStrategy[Any], made: Draw) -> Any:
+    """The instance of the same choices, not touched by any margin yet."""
+    again = draw(strategy, Random(0), values=list(made.choices), fill="simple")
+    return made.instance if again is None else again.instance
+
+
+def strategy_of(given: Any) -> st.SearchStrategy[Any]:
+    """A strategy, or what a function without arguments returns; ``TypeError`` for anything else."""
+    strategy = given() if callable(given) and not hasattr(given, "is_empty") else given
+    if not hasattr(strategy, "is_empty"):
+        raise TypeError(f"instances and domain must be Hypothesis strategies, got {strategy!r}")
+    strategy.validate()
+    return strategy
+
+
 # --- products of independent strategies ----------------------------------------------------------
 
 
@@ -201,7 +216,7 @@ def product(strategy: st.SearchStrategy[Any]) -> Product | None:
         if "shared(" in repr(strategy):
             return None
         found = _product(strategy)
-    except Exception:  # an unknown strategy type is no product
+    except (AttributeError, TypeError):  # a strategy built otherwise than expected is no product
         return None
     return found if found is not None and len(found.parts) >= 2 else None
 

@@ -7,15 +7,13 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from fractions import Fraction
+from dataclasses import replace
 from numbers import Rational
 from random import Random
 from typing import Any
 
-import numpy as np
-
+from theory.claims.margins import ClaimError, Evaluation, short
 from theory.claims.model import (
-    FEW,
     Claim,
     Evidence,
     Measurement,
@@ -24,10 +22,6 @@ from theory.claims.model import (
     Unrepresentable,
     Verdict,
 )
-
-
-class ClaimError(RuntimeError):
-    """The claim itself is broken: its margin fails with a programming error."""
 
 
 def verify(
@@ -45,8 +39,8 @@ def verify(
     for how they make a status.  A counterexample beats a proof.
 
     Args:
-        examples: fresh random instances; recombination, local optimisation and polishing evaluate
-            up to about 25 times as many more.
+        examples: fresh random instances; the other routes evaluate up to about 50 times as many
+            more, as long as the budget lasts.
         seed: the same seed gives the same search as long as the clock does not cut it short
             (the evidence says when it did).
         budget: seconds for everything but the claim's own proof and measurement.
@@ -55,7 +49,7 @@ def verify(
 
     Raises:
         ValueError: examples < 1, budget <= 0.
-        ClaimError: the margin is no number, or fails on every instance.
+        ClaimError: the claim is broken: its margin is no number or fails with an error of its own.
     """
     if examples < 1:
         raise ValueError(f"examples must be at least 1, got {examples}")
@@ -66,13 +60,14 @@ def verify(
     if amendment and claim.amendment is not None and verdict.status in (
             "refuted", "vacuous", "ill-posed"):
         amended = verify(claim.amendment, examples, seed, budget=budget / 2, amendment=False)
-        object.__setattr__(verdict, "amendment", amended)
+        verdict = replace(verdict, amendment=amended)
     return verdict
 
 
-class _Verification:
+class _Verification(Evaluation):
     def __init__(self, claim: Claim, examples: int, seed: int, budget: float) -> None:
-        self.claim, self.examples, self.seed = claim, examples, seed
+        super().__init__(claim)
+        self.examples, self.seed = examples, seed
         if claim.instances is not None or claim.domain is not None:
             import theory.claims.search  # noqa: F401  (imports are not search time)
         self.start = time.perf_counter()
@@ -89,10 +84,8 @@ class _Verification:
         self.undefined_why = ""
         self.undefined = False
         self.searched = 0
-        self.asking_definedness = False  # over ``domain`` every ValueError is an answer
         self.too_few = False
         self.empty = False
-        self.sample: list[Any] = []
 
     def run(self) -> Verdict:
         claim = self.claim
@@ -151,72 +144,6 @@ class _Verification:
         if self.too_few:
             return "unchecked"
         return "unrefuted" if self.searched else "unchecked"
-
-    # --- margins --------------------------------------------------------------------------------
-
-    def margin(self, claim: Claim, instance: Any) -> Any:
-        """The margin as a number, or ``Undefined``."""
-        from hypothesis.errors import InvalidArgument
-
-        try:
-            with np.errstate(all="ignore"):
-                value = claim.margin(instance)
-        except OverflowError as error:
-            raise Unrepresentable(str(error)) from error
-        except InvalidArgument as error:
-            raise ClaimError(f"claim {claim.id}: a margin cannot draw; draw in instances "
-                             f"({error})") from error
-        except ArithmeticError as error:
-            raise Undefined(f"{type(error).__name__}: {error}" if not isinstance(error, Undefined)
-                            else str(error)) from error
-        except ValueError as error:
-            if not (self.asking_definedness or _domain_error(error)):
-                raise ClaimError(f"claim {claim.id}: the margin failed: {type(error).__name__}: "
-                                 f"{error} (raise Undefined where quantities are not defined)"
-                                 ) from error
-            raise Undefined(f"{type(error).__name__}: {error}") from error
-        if hasattr(value, "item") and np.prod(getattr(value, "shape", ())) == 1:
-            value = value.item()
-        if isinstance(value, bool | np.bool_):
-            raise ClaimError(f"claim {claim.id}: margin must be a number, got the truth value "
-                             f"{value}; return e.g. 1 or -1")
-        if value is None or isinstance(value, complex | str | bytes):
-            raise ClaimError(f"claim {claim.id}: margin must be a number, got "
-                             f"{type(value).__name__}")
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf if value > 0 else -math.inf
-        except (TypeError, ValueError) as error:
-            raise ClaimError(f"claim {claim.id}: margin must be a number, got "
-                             f"{type(value).__name__}") from error
-        if math.isnan(number):
-            raise Undefined("the margin is NaN")
-        return value
-
-    def assumed(self, instance: Any) -> bool:
-        """Whether the instance passes ``assumes``."""
-        if self.claim.assumes is None:
-            return True
-        try:
-            return bool(self.claim.assumes(instance))
-        except (ArithmeticError, ValueError) as error:
-            raise ClaimError(f"claim {self.claim.id}: assumes failed: {type(error).__name__}: "
-                             f"{error}") from error
-
-    def objective(self, instance: Any) -> tuple[float, Any]:
-        """``(value, margin)``; value < 0 iff the claim fails at the instance."""
-        margin = self.margin(self.claim, instance)
-        return self.value(margin), margin
-
-    def value(self, margin: Any) -> float:
-        exact = isinstance(margin, Rational) or (
-            not isinstance(margin, float) and getattr(margin, "is_Rational", False))
-        slack = 0.0 if exact else self.claim.tolerance
-        distance = -abs(margin) if self.claim.kind == "equality" else margin
-        if exact and distance < 0:
-            return min(_float(distance), -5e-324)
-        return _float(distance) + slack
 
     def _note(self, value: float, margin: Any) -> None:
         if value < self.worst_value:
@@ -295,9 +222,11 @@ class _Verification:
         return whole and not self.refuted and count > 0
 
     def _search(self) -> None:
-        from theory.claims.search import Search, shrink
+        from theory.claims.draws import strategy_of
+        from theory.claims.search import Search
+        from theory.claims.shrink import shrink
 
-        strategy = _strategy(self.claim.instances)
+        strategy = strategy_of(self.claim.instances)
         if strategy.is_empty:
             self.empty = True
             self.evidence.append(Evidence(
@@ -327,36 +256,22 @@ class _Verification:
         self.searched += found.evaluated
         self._report(found)
         if found.worst_value < 0:
-            self._refute(strategy, found, shrink)
+            self._refute(strategy, found)
 
     def _report(self, found: Any) -> None:
-        rate = found.accepted / max(1, found.attempts)
-        routes = ", ".join(f"{n} {route}" for route, n in sorted(found.routes.items()))
-        text = f"{found.evaluated} instances ({routes or 'none'})"
-        if found.worst is not None:
-            word = "farthest from 0" if self.claim.kind == "equality" else "closest"
-            text += f", {word} margin {_short(found.worst_margin)}"
-        if rate < 0.5:
-            text += f"; {found.accepted} of {found.attempts} draws met the assumptions"
-        if found.enumerated is not None:
-            text += f"; all {found.enumerated} choice sequences of the strategy were tried"
-        if found.overflowed:
-            text += f"; {found.overflowed} overflowed"
-        if found.unconfirmed:
-            text += (f"; {found.unconfirmed} apparent failures did not recur on a fresh instance "
-                     "(dependent parts, or a margin that changes its instance)")
-        if found.out_of_time:
-            text += "; stopped by the clock"
-        if (found.accepted < FEW and 5 * found.accepted <= found.attempts
-                and found.worst_value >= 0):
-            self.too_few = True
-            text += ": too few to count as a search"
+        self.too_few = found.too_few
+        word = "farthest from 0" if self.claim.kind == "equality" else "closest"
+        margin = "" if found.worst is None else f", {word} margin {short(found.worst_margin)}"
         self.evidence.append(Evidence(
-            "property-based", text, found.evaluated, found.worst_margin))
+            "property-based", found.text(margin), found.evaluated, found.worst_margin))
 
-    def _refute(self, strategy: Any, found: Any, shrink: Any) -> None:
+    def _refute(self, strategy: Any, found: Any) -> None:
+        """Make the worst instance small and keep it as the counterexample."""
+        from theory.claims.draws import fresh_instance
+        from theory.claims.shrink import shrink
+
         clear = min(-10 * self.claim.tolerance, 1e-3 * found.worst_value)
-        bar = max(found.worst_value, clear) if found.worst_value < clear else found.worst_value
+        bar = max(found.worst_value, clear)
         exact = isinstance(found.worst_margin, Rational)
 
         def fails(instance: Any) -> bool:
@@ -386,9 +301,11 @@ class _Verification:
         return False
 
     def _definedness(self) -> None:
-        from theory.claims.search import Search, shrink
+        from theory.claims.draws import strategy_of
+        from theory.claims.search import Search
+        from theory.claims.shrink import shrink
 
-        strategy = _strategy(self.claim.domain)
+        strategy = strategy_of(self.claim.domain)
         search = Search(strategy, self.objective, random=self.random,
                         deadline=time.perf_counter() + 0.25 * self.budget,
                         assumes=None if self.claim.assumes is None else self.assumed,
@@ -406,7 +323,7 @@ class _Verification:
             self.evidence.append(Evidence("definedness", text, found.evaluated))
         if found.worst_value < 0 and not self.refuted:
             self._note(found.worst_value, found.worst_margin)
-            self._refute(strategy, found, shrink)
+            self._refute(strategy, found)
 
     def _undefined(self, instance: Any, why: str) -> None:
         if not self.undefined:
@@ -415,7 +332,7 @@ class _Verification:
             except Undefined as error:
                 why = str(error)
             self.undefined, self.undefined_at, self.undefined_why = True, instance, why
-            self.evidence.append(Evidence("definedness", f"not defined at {_short(instance)}: "
+            self.evidence.append(Evidence("definedness", f"not defined at {short(instance)}: "
                                                          f"{why}"))
 
     def _implied(self, trivial: Claim) -> bool:
@@ -446,9 +363,9 @@ class _Verification:
             return False
         shown = check.status == "unrefuted"
         text = (f"{trivial.id} ({other.status}) implies it: its margin is never the larger one, on "
-                f"{check.details['instances']} instances (closest {_short(check.worst_margin)})"
+                f"{check.details['instances']} instances (closest {short(check.worst_margin)})"
                 if shown else f"{trivial.id} was given as implying it, but at "
-                f"{_short(check.counterexample)} its margin is the larger one")
+                f"{short(check.counterexample)} its margin is the larger one")
         self.evidence.append(Evidence("implication", text, check.details["instances"]))
         return shown
 
@@ -470,43 +387,3 @@ class _Verification:
                              f"got {outcome!r}")
         self.evidence.append(Evidence(outcome.method, outcome.text))
         return True
-
-
-def _domain_error(error: ValueError) -> bool:
-    """Whether a ValueError says that a function has no value there, not that the code is wrong."""
-    text = str(error)
-    return ("math domain error" in text or ("expected a" in text and "input" in text)
-            or isinstance(error, np.linalg.LinAlgError))
-
-
-def fresh_instance(strategy: Any, made: Any) -> Any:
-    """The instance of the same choices, not touched by any margin yet."""
-    from theory.claims.draws import draw
-
-    again = draw(strategy, Random(0), values=list(made.choices), fill="simple")
-    return made.instance if again is None else again.instance
-
-
-def _strategy(given: Any) -> Any:
-    strategy = given() if callable(given) and not hasattr(given, "is_empty") else given
-    if not hasattr(strategy, "is_empty"):
-        raise TypeError(f"instances and domain must be Hypothesis strategies, got {strategy!r}")
-    strategy.validate()
-    return strategy
-
-
-def _float(x: Any) -> float:
-    try:
-        return float(x)
-    except OverflowError:
-        return math.inf if x > 0 else -math.inf
-
-
-def _short(x: Any, width: int = 200) -> str:
-    if isinstance(x, float):
-        return f"{x:.4g}"
-    if isinstance(x, Fraction):
-        return str(x)
-    with np.printoptions(threshold=64, precision=6):
-        text = " ".join(repr(x).split())
-    return text if len(text) <= width else text[: width - 3] + "..."

@@ -3,7 +3,7 @@
 Four routes, each with its own share of the effort: fresh draws (uniform and edge-loving), random
 recombination of independent parts (many instances at the price of few draws), local optimisation on
 the choices from the worst instances, and Nelder-Mead on the real choices.  The worst instances are
-kept; a refuting one is made small (:func:`shrink`).
+kept; a refuting one is made small (:mod:`theory.claims.shrink`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 from hypothesis.errors import UnsatisfiedAssumption
 
-from theory.claims.draws import BIG, Choice, Draw, draw, product
+from theory.claims.draws import Choice, Draw, draw, product
 from theory.claims.model import FEW, Unrepresentable
+from theory.claims.mutation import clip, mutate, width
 
 KEEP = 12  # worst instances kept as starting points
 RESERVE = 8  # instances kept at random, so that climbing starts in other basins too
@@ -46,6 +47,29 @@ class Found:
     routes: dict[str, int] = field(default_factory=dict)
     out_of_time: bool = False
     values: set[float] = field(default_factory=set)
+
+    @property
+    def too_few(self) -> bool:
+        """Whether the assumptions rejected nearly everything and nothing was refuted."""
+        return (self.accepted < FEW and 5 * self.accepted <= self.attempts
+                and self.worst_value >= 0)
+
+    def text(self, margin: str) -> str:
+        """The search in one line of evidence."""
+        routes = ", ".join(f"{n} {route}" for route, n in sorted(self.routes.items()))
+        text = f"{self.evaluated} instances ({routes or 'none'}){margin}"
+        if 2 * self.accepted < self.attempts:
+            text += f"; {self.accepted} of {self.attempts} draws met the assumptions"
+        if self.enumerated is not None:
+            text += f"; all {self.enumerated} choice sequences of the strategy were tried"
+        if self.overflowed:
+            text += f"; {self.overflowed} overflowed"
+        if self.unconfirmed:
+            text += (f"; {self.unconfirmed} recombinations did not fit or did not fail again on a "
+                     "fresh instance (dependent parts, or a margin that changes its instance)")
+        if self.out_of_time:
+            text += "; stopped by the clock"
+        return text + (": too few to count as a search" if self.too_few else "")
 
 
 class Search:
@@ -233,7 +257,8 @@ class Search:
                 chosen.append(pool[index])
             try:
                 instance = parts.build([d.instance for d in chosen])
-            except Exception:  # a map that rejects: such parts are not combinable
+            except Exception:  # parts that do not fit together: reported, and a few end the route
+                self.found.unconfirmed += 1
                 continue
             choices = tuple(c for d in chosen for c in d.choices)
             self.consider(Draw(instance, choices), "recombined")
@@ -284,7 +309,7 @@ class Search:
 
         for _, candidate in list(self.found.pool)[:3]:
             places = [i for i, c in enumerate(candidate.choices) if c.type == "float"
-                      and _width(c) > 0]
+                      and width(c) > 0]
             if not 1 <= len(places) <= 16 or self.done or time.perf_counter() > deadline:
                 return
             base = candidate.choices
@@ -295,7 +320,7 @@ class Search:
                     raise TimeoutError
                 choices = list(base)
                 for i, v in zip(places, x, strict=True):
-                    choices[i] = replace(base[i], value=_clip(base[i], float(v)))
+                    choices[i] = replace(base[i], value=clip(base[i], float(v)))
                 made = draw(self.strategy, self.random, values=choices, fill="simple")
                 result = math.inf if made is None else self.consider(made, "polished")
                 return result if result < math.inf else 1e300
@@ -310,8 +335,8 @@ class Search:
                 return
 
     def _step(self, choice: Choice) -> float:
-        step = 0.03 * min(_width(choice), 10 * max(abs(choice.value), 1.0))
-        return step if _clip(choice, choice.value + step) != choice.value else -step
+        step = 0.03 * min(width(choice), 10 * max(abs(choice.value), 1.0))
+        return step if clip(choice, choice.value + step) != choice.value else -step
 
 
 def _scatter(total: int, count: int, random: Random) -> Iterator[int]:
@@ -323,181 +348,3 @@ def _scatter(total: int, count: int, random: Random) -> Iterator[int]:
         return
     for _ in range(count):
         yield random.randrange(total)
-
-
-def mutate(
-    choices: tuple[Choice, ...], random: Random, scale: float, pool: list[tuple[float, Draw]]
-) -> list[Choice]:
-    """Choices near the given ones: one, a few or all of them moved by about ``scale``."""
-    out = list(choices)
-    roll = random.random()
-    movable = [i for i, c in enumerate(choices) if c.type != "string"]
-    if roll < 0.55 or not movable:
-        places = [random.choice(movable)] if movable else []
-    elif roll < 0.8:
-        places = random.sample(movable, min(len(movable), random.randint(2, 3)))
-    elif roll < 0.93:
-        places = movable
-    else:  # a stretch of another good instance
-        other = random.choice(pool)[1].choices
-        cut = random.randrange(min(len(other), len(out)) or 1)
-        end = random.randint(cut, len(other))
-        out[cut:end] = other[cut:end]
-        return out
-    for i in places:
-        out[i] = _moved(choices[i], random, scale, choices)
-    return out
-
-
-def _moved(c: Choice, random: Random, scale: float, choices: tuple[Choice, ...]) -> Choice:
-    roll = random.random()
-    if c.type == "boolean":
-        return replace(c, value=not c.value)
-    if c.type == "float":
-        if not math.isfinite(c.value):
-            return replace(c, value=_clip(c, random.uniform(-1, 1)))
-        if roll < 0.06:
-            return replace(c, value=_clip(c, random.choice((c.low, c.high, 0.0, 0.5, 1.0))))
-        if roll < 0.12:  # ties matter: take another choice's value
-            twin = random.choice([d for d in choices if d.type == "float"])
-            return replace(c, value=_clip(c, twin.value))
-        step = random.gauss(0.0, 1.0) * scale * _width(c)
-        return replace(c, value=_clip(c, c.value + step))
-    if c.type == "integer":
-        low = c.low if c.low is not None else c.value - int(BIG)
-        high = c.high if c.high is not None else c.value + int(BIG)
-        if roll < 0.4:
-            value = c.value + random.choice((-1, 1))
-        elif roll < 0.55:
-            value = random.randint(low, high)
-        elif roll < 0.7 and high > low:  # masks are integers of bits
-            value = c.value ^ (1 << random.randrange(max(1, (high - low).bit_length())))
-        elif roll < 0.8:
-            value = random.choice([d.value for d in choices if d.type == "integer"])
-        elif roll < 0.85:
-            value = random.choice((low, high))
-        else:
-            reach = max(1, (high - low) * int(scale * 1000) // 1000)
-            value = c.value + random.randint(-reach, reach)
-        return replace(c, value=min(max(value, low), high))
-    return c
-
-
-def _width(c: Choice) -> float:
-    low = c.low if c.low is not None and math.isfinite(c.low) else None
-    high = c.high if c.high is not None and math.isfinite(c.high) else None
-    if low is None or high is None:
-        return max(1.0, abs(c.value)) if math.isfinite(c.value) else 1.0
-    return float(high - low)
-
-
-def _clip(c: Choice, value: Any) -> float:
-    if value is None or not math.isfinite(value):
-        value = 0.0
-    low = -math.inf if c.low is None else c.low
-    high = math.inf if c.high is None else c.high
-    return float(min(max(value, low), high))
-
-
-# --- making a counterexample small ---------------------------------------------------------------
-
-
-def shrink(
-    strategy: Any, start: Draw, fails: Callable[[Any], bool], *, tries: int = 1500,
-    seconds: float = 1.5,
-) -> Draw:
-    """A smaller instance on which ``fails`` is still true.
-
-    Smaller: fewer choices, then simpler ones (zero, integers, short decimals).  The result is
-    locally minimal (no single simplification tried keeps failing) unless the tries ran out.
-    """
-    end = time.perf_counter() + seconds
-    left = tries
-    best = start
-    random = Random(0)
-
-    def attempt(values: list[Choice]) -> bool:
-        nonlocal left, best
-        left -= 1
-        made = draw(strategy, random, values=values, fill="simple")
-        if made is None or _complexity(made) >= _complexity(best) or not fails(made.instance):
-            return False
-        best = made
-        return True
-
-    if not start.choices:
-        return best
-    attempt([])
-    improved = True
-    while improved and left > 0 and time.perf_counter() < end:
-        improved = False
-        for length in (8, 4, 2, 1):
-            i = 0
-            while i + length <= len(best.choices) and left > 0 and time.perf_counter() < end:
-                values = list(best.choices)
-                if attempt(values[:i] + values[i + length:]):
-                    improved = True
-                else:
-                    i += 1
-        i = 0
-        while i < len(best.choices) and left > 0 and time.perf_counter() < end:
-            for simpler in _simpler(best.choices[i]):
-                values = list(best.choices)
-                values[i] = simpler
-                if attempt(values):
-                    improved = True
-                    break
-            i += 1
-    return best
-
-
-def _simpler(c: Choice) -> list[Choice]:
-    values: list[Any] = []
-    if c.type == "boolean" and c.value:
-        values = [False]
-    elif c.type == "integer":
-        target = c.simplest
-        target = max(target, c.low) if c.low is not None else target
-        target = min(target, c.high) if c.high is not None else target
-        gap = c.value - target
-        values = [target]
-        while abs(gap) > 1:
-            gap = gap // 2 if gap > 0 else -(-gap // 2)
-            values.append(c.value - gap)
-        if c.value != target:
-            values.append(c.value - (1 if c.value > target else -1))
-        if c.value > 0:  # clear single bits: smaller masks
-            values += [c.value & ~(1 << b) for b in range(c.value.bit_length())
-                       if c.value >> b & 1][:64]
-    elif c.type == "float" and math.isfinite(c.value):
-        values = [0.0, 1.0, 0.5, float(round(c.value))]
-        values += [round(c.value, digits) for digits in range(1, 7)]
-        if c.value == round(c.value):
-            values += [float(int(c.value / 2)), c.value - math.copysign(1.0, c.value)]
-    out = []
-    for value in values:
-        clipped = _clip(c, value) if c.type == "float" else value
-        if clipped != c.value and clipped not in [d.value for d in out]:
-            out.append(replace(c, value=clipped))
-    return out
-
-
-def _complexity(d: Draw) -> tuple[Any, ...]:
-    return (len(d.choices), sum(_cost(c) for c in d.choices),
-            [abs(c.value - c.simplest) if c.type == "integer" else 0 for c in d.choices])
-
-
-def _cost(c: Choice) -> float:
-    if c.type == "boolean":
-        return float(c.value)
-    if c.type == "integer":
-        gap = abs(c.value - c.simplest)
-        if c.low is not None and c.high is not None and c.high - c.low <= 4096:
-            return math.log2(1 + gap)
-        return gap.bit_count() + gap.bit_length() / 64
-    if c.type == "float":
-        if not math.isfinite(c.value):
-            return 100.0
-        size = math.log2(1 + abs(c.value)) / 1100
-        return float(len(repr(abs(c.value)))) + (0.5 if c.value < 0 else 0.0) - 3.0 + size
-    return float(len(c.value))

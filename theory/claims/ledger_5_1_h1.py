@@ -1,11 +1,11 @@
-"""Measurements of (H1) from the committed rows of training runs."""
+"""(H1), the premise of Theorem 1's use: measured on the committed rows of training runs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from theory.claims.ledger_4_measured import rows
-from theory.claims.model import Measurement
+from theory.claims.model import Claim, Measurement
 
 SMALL_LOSS = 0.1  # nats; a "small" main loss on the training set
 SMALL_MISS = 0.5  # a "small" missing rate: below half of what the empty map gets
@@ -47,3 +47,14 @@ def _spearman(x: list[float], y: list[float]) -> float | None:
     if len(set(x)) < 2 or len(set(y)) < 2:
         return None
     return float(spearmanr(x, y).statistic)
+
+
+h1 = Claim(
+    id="h1", origin="paper", source="(H1), Eq. 10", kind="empirical",
+    title="A small main loss on the training set implies a small empirical missing rate",
+    statement=r"L_{main}\text{ small}\Rightarrow\hat R(f)\text{ small}",
+    words="An assumption about training, not a theorem: measured on label-only runs with known "
+          "masks.", assumptions="the runs named in the evidence", measure=h1_measurement,
+    code="training", test="tests/training", figure="bound_vs_data")
+
+CLAIMS = [h1]
