@@ -40,5 +40,5 @@ def plot(rows: Any, ax: Any) -> Any:
 def caption(rows: Any) -> str:
     """What is drawn."""
     return (f"(a) The logistic sigmoid; (b) scaled by s = {S:g}; (c) the window of Eq. 1 made of "
-            f"it, with s = {S:g}, σ = {SIGMA:g}, centre 0. Dots: height 1/2. One range of t "
+            f"it, with s = {S:g}, σ = {SIGMA:g}, centre 0. Dotted line: height 1/2. One range of t "
             "for all three. No data, no error bars.")

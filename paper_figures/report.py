@@ -28,6 +28,7 @@ class Drawing:
     image: str = ""
     inches: float = 0.0
     missing: str = ""
+    broken: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,19 +57,21 @@ def write_report(run: str | Path, out: str | Path, rows: str | Path = COMMITTED)
         rows: folder with committed rows.
 
     Raises:
-        NotADirectoryError: ``run`` is no folder.
+        NotADirectoryError: ``run`` or ``rows`` is no folder.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     run, rows = Path(run), Path(rows)
     if not run.is_dir():
         raise NotADirectoryError(f"the run directory {run} does not exist")
+    if not rows.is_dir():
+        raise NotADirectoryError(f"the folder of rows {rows} does not exist")
     missing: list[str] = []
     broken: list[str] = []
     ledger, why = _ledger(run / "ledger.json", missing, broken)
     drawings = [d for entry in FIGURES.values() for d in _drawings(entry, run, rows)]
-    missing += [d.missing for d in drawings if d.missing and "is not there" in d.missing]
-    broken += [d.missing for d in drawings if d.missing and "is not there" not in d.missing]
+    missing += [d.missing for d in drawings if d.missing and not d.broken]
+    broken += [d.missing for d in drawings if d.broken]
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True,
                               undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     page = environment.get_template("report.html").render(
@@ -111,7 +114,7 @@ def _drawings(entry: Entry, run: Path, committed: Path) -> list[Drawing]:
         except FileNotFoundError as error:
             absent.append(f"{label}: {error}")
         except (ValueError, OSError) as error:
-            out.append(Drawing(entry, label, missing=f"{label}: {error}"))
+            out.append(Drawing(entry, label, missing=f"{label}: {error}", broken=True))
         else:
             out.append(_draw(entry, loaded, f"{label}, {entry.rows}: {_origin(loaded)}"))
     if not out:
@@ -129,7 +132,8 @@ def _draw(entry: Entry, rows: list[dict[str, Any]] | None, source: str) -> Drawi
         return Drawing(entry, source, module.caption(rows), data_uri(draw(module, rows)),
                        module.size(rows)[0])
     except (ValueError, KeyError, TypeError) as error:
-        return Drawing(entry, source, missing=f"{source.split(':')[0]}: not drawn, {error}")
+        return Drawing(entry, source, missing=f"{source.split(':')[0]}: not drawn, {error}",
+                       broken=True)
 
 
 def _origin(rows: list[dict[str, Any]]) -> str:

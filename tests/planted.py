@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.plants import PLANTS, Plant
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("theory", "sims", "training", "paper_figures", "tests", "examples", "conftest.py",
+PARTS = ("theory", "sims", "training", "paper_figures", "tests", "examples", "docs", "conftest.py",
          "pyproject.toml", "README.md", "constraints.txt", "Makefile")
 
 
@@ -33,6 +33,8 @@ def run(plant: Plant, tree: Path) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *plant.tests.split()],
             cwd=tree, capture_output=True, text=True, timeout=600, check=False)
+    except subprocess.TimeoutExpired:
+        return "TIMEOUT"
     finally:
         path.write_text(original)
     if done.returncode == 1:
@@ -55,6 +57,13 @@ def main(argv: list[str]) -> int:
                 shutil.copytree(source, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
             elif source.exists():
                 shutil.copy(source, tree / part)
+        wanted = sorted({t for p in chosen for t in p.tests.split() if t.endswith(".py")})
+        green = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *wanted],
+            cwd=tree, capture_output=True, text=True, check=False)
+        if green.returncode:
+            print(f"the tests are red without a plant:\n{green.stdout[-1500:]}")
+            return 1
         for number, plant in enumerate(chosen, 1):
             start = time.perf_counter()
             outcome = run(plant, tree)

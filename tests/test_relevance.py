@@ -72,6 +72,11 @@ def test_known_values():
     assert relevance_closed_form(Rectangles(3, 3, min_area=2), Rectangles(3, 3)) is None
 
 
+def test_a_closed_form_of_zero_is_an_answer():
+    half = Rectangles(2, 2, zone=(0, 1, 0, 2))
+    assert relevance_closed_form(half, half) == relevance_level_exact(half, half) == 0
+
+
 @given(st.data())
 def test_supersets_have_the_smaller_level(data):
     grid = data.draw(st.sampled_from(GRIDS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -18,9 +19,13 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return args.run(args)
     except KeyboardInterrupt:
-        print(f"theory {args.command}: interrupted; verdicts written so far are kept, and the same "
-              "command with --json FILE --resume goes on", file=sys.stderr)
+        more = ("; verdicts written so far are kept, and the same command with --json FILE --resume "
+                "goes on" if args.command == "verify" else "")
+        print(f"theory {args.command}: interrupted{more}", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_SAME
     except (ValueError, TypeError, OSError) as error:
         print(f"theory {args.command}: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -29,9 +34,6 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f"theory {args.command}: {error}", file=sys.stderr)
         return EXIT_USAGE
-    except BrokenPipeError:
-        sys.stderr.close()
-        return EXIT_SAME
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -178,7 +180,7 @@ def _verify(args: argparse.Namespace) -> int:
         if name not in claims:
             raise ValueError(_unknown(name, claims))
     effort = _effort(args, len(wanted))
-    log = runner.Log(args.json, effort, args.seed, wanted)
+    log = runner.Log(args.json, effort, args.seed, wanted, file)
     log.check()
     kept = log.resume() if args.resume else 0
     if kept:

@@ -126,9 +126,9 @@ def report(masks_dir: Path, predictions_dir: Path, delta: float) -> tuple[str, d
          bounds.ASSUMPTIONS["sharp_bound"]),
     ]
     lines = [f"{size} images on a {masks.shape[1]} x {masks.shape[2]} grid, delta = {delta:g}", "",
-             "image  missing  catching  fitting"]
-    width = max(len(name) for name in names)
-    lines[-1] = f"{'image':<{width}}  missing  catching  fitting"
+             ]
+    width = max(len("image"), *(len(name) for name in names))
+    lines.append(f"{'image':<{width}}  missing  catching  fitting")
     lines += [f"{name:<{width}}  {m:7.4f}  {c:8.4f}  {f:7.4f}"
               for name, m, c, f in zip(names, phi, psi, fit, strict=True)]
     lines.append("")

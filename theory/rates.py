@@ -96,6 +96,8 @@ def fitting_rate(
     """
     if isinstance(zero_division, str) and zero_division != "raise":
         raise ValueError(f"zero_division must be a number or 'raise', got {zero_division!r}")
+    if zero_division == "raise" and not check:
+        raise ValueError("zero_division='raise' reads the data: it needs check=True")
     xp, a, b, where = _prepare(a, b, where, check)
     if check and not soft:
         for x in (a, b):
@@ -115,7 +117,7 @@ def fitting_rate(
     intersection, union = _sum(xp, intersection, where), _sum(xp, union, where)
     empty = union <= 0
     if zero_division == "raise":
-        if check and bool(xp.any(empty)):
+        if bool(xp.any(empty)):
             raise DivisionUndefined(
                 "fitting rate is 0/0: both supports are empty (zero_division='raise')")
         return xp.astype(intersection / union, dtype)

@@ -33,7 +33,7 @@ class Rectangle:
           to the right): a point is ``(t1, t2)`` = (row, column).
         * Units are those of the points given.  The grid of Eq. 5 (:func:`grid`) puts the CENTRES of
           the first and last cell at 0 and 1 of each axis.  Mask families use pixel units, where
-          the centres of cell (i, j) is the point (i, j), counted from 0.
+          the centre of cell (i, j) is the point (i, j), counted from 0.
         * ``half_widths`` are half of the side lengths.  (The paper calls sigma "height" and
           "width"; its Eq. 1 makes them half-widths.)
         * ``angle`` turns axis 1 towards axis 2: :math:`R_\alpha = [[\cos, -\sin], [\sin, \cos]]`
@@ -151,7 +151,7 @@ def logit_soft_rectangle(rectangle: Rectangle, points: Array, s: float) -> Array
 def hard_rectangle(rectangle: Rectangle, points: Array, tolerance: float = 1e-9) -> Array:
     """The mask of the closed rectangle: +1 where a point lies inside, -1 elsewhere; int8.
 
-    ``tolerance`` (relative to the half-width) keeps boundary points inside under rounding.
+    ``tolerance`` (relative to the squared half-width) keeps boundary points inside under rounding.
     Shapes as :func:`soft_rectangle`.
     """
     xp = namespace(rectangle.center)

@@ -98,7 +98,8 @@ def relevance_closed_form(family: Family, inputs: Family) -> Fraction | None:
         return Fraction(-1)
     if not all(isinstance(f, Rectangles) for f in (family, inputs)):
         return None
-    return _zone_form(family, inputs, n) or _area_form(family, inputs, n)
+    form = _zone_form(family, inputs, n)
+    return _area_form(family, inputs, n) if form is None else form
 
 
 def _zone_form(first: Rectangles, second: Rectangles, n: int) -> Fraction | None:

@@ -13,7 +13,7 @@ exit codes:
   0  done
   1  training failed, or the file of rows could not be written
   2  bad arguments, or --out is not a file of rows
-  130  interrupted; the same command goes on where it was
+  130  interrupted; run and sweep go on where they were
 """
 
 
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
                      help="label: cross-entropy alone; mask: and the map's (default: label)")
     sweep = commands.add_parser("sweep", help="all cells of a preset; a row each", **style)
     sweep.add_argument("--preset", choices=tuple(PRESETS), default="quick",
-                       help="quick: two minutes on two cores; cpu: a quarter of an hour")
+                       help="quick: two minutes on two cores; cpu: about 20 minutes")
     sweep.add_argument("--jobs", type=int, default=2,
                        help="worker processes of one thread; rows do not depend on it (default: 2)")
     for command in (run, sweep):
@@ -56,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _bench(args) if args.command == "bench" else _train(args)
     except KeyboardInterrupt:
-        print("\ninterrupted: the same command goes on where it was", file=sys.stderr)
+        again = ("nothing was written" if args.command == "bench"
+                 else "the same command goes on where it was")
+        print(f"\ninterrupted: {again}", file=sys.stderr)
         return 130
     except ValueError as error:
         print(f"python -m training: error: {error}", file=sys.stderr)

@@ -30,7 +30,7 @@ class RunConfig:
         starts, trial: with a learnt map, this many networks are trained for the fraction ``trial``
             of the steps, and the one with the lowest training loss goes on.
         warmup, head_warmup: steps of linear warm-up of the network and of the head (which may wait
-            until there are features to look at); then cosine.
+            until there are features to look at), times a cosine over all steps.
         lr: learning rate (Adam) of trunk and tail.
         coords_lr, paper_lr, positionwise_lr: of the heads.
         width, tail: channels of trunk and tail.

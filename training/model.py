@@ -17,7 +17,7 @@ from training.attention import (
     apply_map,
     truth_map,
 )
-from training.config import METHODS, RunConfig
+from training.config import RunConfig
 from training.shapes import TEXTURES
 
 PIXEL_SCALE = 4.0  # images are gray +- 0.3: brought to order 1
@@ -95,5 +95,4 @@ def _attention(config: RunConfig) -> nn.Module | None:
         head = "paper" if config.method == "rectangle-paper" else "coords"
         return RectangularAttention(config.width, head=head, s=config.s,
                                     start_half_width=config.start_half_width, **flags)
-    assert config.method in METHODS
     return None

@@ -250,3 +250,13 @@ def test_bound_bad_delta(folders, delta, capsys):
     args = ["bound", "--masks", str(masks), "--predictions", str(predictions), "--delta", delta]
     assert main(args) == 2
     assert "delta must be in (0, 1), got" in capsys.readouterr().err
+
+
+def test_resume_forgets_verdicts_of_a_changed_file(mine, tmp_path, capsys):
+    args = ["verify", str(mine), "--jobs", "1", "--examples", "30", "--json", str(tmp_path / "o.json"), "--resume"]
+    assert main(args) == 0
+    mine.write_text(CLAIMS.replace("margin=lambda k: k)", "margin=lambda k: -k)"))
+    assert main(args) == 0
+    assert "kept" not in capsys.readouterr().out
+    found = {v["id"]: v["status"] for v in json.loads((tmp_path / "o.json").read_text())["verdicts"]}
+    assert found["good"] == "refuted"

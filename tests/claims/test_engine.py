@@ -277,3 +277,12 @@ def test_drawing_and_assuming_in_a_margin():
         assert verify(late, examples=50).status == "unrefuted"
     with pytest.raises(ClaimError, match="assumes failed"):
         verify(claim(instances=st.integers(0, 9), assumes=lambda k: 1 / k > 0, margin=lambda k: k))
+
+
+def test_evidence_says_what_happened():
+    overflows = verify(claim(exhaustive=lambda: range(3), margin=lambda k: math.exp(1e9) if k else 1))
+    assert "(2 overflowed)" in str(overflows) and "clock" not in str(overflows)
+    empty = verify(claim(instances=st.nothing(), margin=lambda k: k, unsatisfiable=lambda: None))
+    assert empty.status == "vacuous"
+    tried = verify(claim(instances=st.integers(0, 9), margin=lambda k: k))
+    assert tried.evidence[0].instances <= 2000 + 10, "nothing is left to climb once all was tried"

@@ -164,8 +164,6 @@ def test_mean_g_is_an_interval_that_holds_the_truth():
                "train_areas": {str(mask_area): int((areas == mask_area).sum())}}
         below, above = bound_vs_data.mean_g_interval(row)
         assert below <= g[areas == mask_area].mean() + 1e-12 and above == 1
-    exact = {**row, "train": {"mean_g": 0.9}}
-    assert bound_vs_data.mean_g_interval(exact) == (0.9, 0.9)
     assert bound_vs_data.mean_g_interval({"method": "positionwise"}) == (1, 1)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from theory.claims.margins import ClaimError, Evaluation, short
 from theory.claims.model import (
+    FEW,
     Claim,
     Evidence,
     Measurement,
@@ -110,7 +111,7 @@ class _Verification(Evaluation):
         unmet = self.empty and self.searched == 0
         if claim.unsatisfiable is not None:
             shown = self._proof(claim.unsatisfiable)
-            unmet = bool(shown.result) and self.searched == 0
+            unmet = unmet or (bool(shown.result) and self.searched == 0)
             if shown.result and self.searched:
                 self.evidence.append(Evidence(
                     "symbolic", f"yet {self.searched} instances meet the assumptions: the proof "
@@ -184,20 +185,20 @@ class _Verification(Evaluation):
                 f"(margin {margin}): the disproof is not accepted"))
 
     def _exhaust(self) -> bool:
-        claim, count, whole = self.claim, 0, True
+        claim, count, whole, overflowed, cut = self.claim, 0, True, 0, False
         now = time.perf_counter()
         limit = self.end if claim.instances is None else now + 0.5 * (self.end - now)
         closest = None
         for tried, instance in enumerate(claim.exhaustive()):
             if tried % 64 == 63 and time.perf_counter() > limit:
-                whole = False
+                whole, cut = False, True
                 break
             if not self.assumed(instance):
                 continue
             try:
                 value, margin = self.objective(deepcopy(instance))
             except Unrepresentable:
-                whole = False
+                whole, overflowed = False, overflowed + 1
                 continue
             except Undefined as error:
                 self._undefined(instance, str(error))
@@ -212,7 +213,8 @@ class _Verification(Evaluation):
                 self.counterexample, self.counter_margin = instance, margin
                 break
         name = claim.exhaustive_range or "the range given by the claim"
-        share = "" if whole else " (cut short by the clock)"
+        share = " (cut short by the clock)" * cut
+        share += f" ({overflowed} overflowed)" if overflowed else ""
         if self.refuted:
             share = " (stopped at the first counterexample in this order)"
         self.searched += count
@@ -240,12 +242,12 @@ class _Verification(Evaluation):
         n = self.examples
         search.draw_fresh(n, left(0.3))
         search.enumerate_choices(25 * n, left(0.7))
-        search.climb(2 * n, left(0.3))
-        search.polish(n, left(0.3))
-        search.recombine(30 * n, left(0.5))
-        search.climb(4 * n, left(0.5))
-        search.polish(n, left(0.4))
-        if found.enumerated is None:
+        if found.enumerated is None:  # else nothing is left to look at
+            search.climb(2 * n, left(0.3))
+            search.polish(n, left(0.3))
+            search.recombine(30 * n, left(0.5))
+            search.climb(4 * n, left(0.5))
+            search.polish(n, left(0.4))
             search.draw_fresh(12 * n, left(0.97))
         if found.undefined_draw is not None:
             small = shrink(strategy, found.undefined_draw, self._is_undefined, tries=300,
@@ -319,7 +321,8 @@ class _Verification(Evaluation):
                            seconds=min(0.7, 0.06 * self.budget))
             self._undefined(small.instance, found.undefined_why)
         else:
-            text += ", defined at all of them"
+            few = found.evaluated < FEW and found.enumerated is None
+            text += ": too few to count" if few else ", defined at all of them"
             self.evidence.append(Evidence("definedness", text, found.evaluated))
         if found.worst_value < 0 and not self.refuted:
             self._note(found.worst_value, found.worst_margin)
@@ -365,7 +368,9 @@ class _Verification(Evaluation):
         text = (f"{trivial.id} ({other.status}) implies it: its margin is never the larger one, on "
                 f"{check.details['instances']} instances (closest {short(check.worst_margin)})"
                 if shown else f"{trivial.id} was given as implying it, but at "
-                f"{short(check.counterexample)} its margin is the larger one")
+                f"{short(check.counterexample)} its margin is the larger one"
+                if check.status == "refuted" else
+                f"{trivial.id} was given as implying it; the comparison is {check.status}")
         self.evidence.append(Evidence("implication", text, check.details["instances"]))
         return shown
 

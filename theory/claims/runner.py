@@ -103,24 +103,32 @@ def provenance(command: list[str]) -> dict[str, Any]:
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
-def code_hash() -> str:
-    """A hash of the theory package: kept verdicts are those of the same code."""
+def code_hash(*others: Path) -> str:
+    """A hash of the theory package and of other files that verdicts depend on."""
     digest = hashlib.sha256()
     root = Path(__file__).parents[1]
     for path in sorted(root.rglob("*.py")):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    for path in others:
+        digest.update(b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 class Log:
     """The JSON file of a run: kept complete after every verdict, so that a run can go on."""
 
-    def __init__(self, path: Path | None, effort: Effort, seed: int, order: list[str]) -> None:
+    def __init__(self, path: Path | None, effort: Effort, seed: int, order: list[str],
+                 file: Path | None = None) -> None:
+        from theory.claims.ledger_4_measured import ROWS
+
         self.path, self.order, self.start = path, order, time.perf_counter()
         self.before = 0.0
         self.verdicts: dict[str, dict[str, Any]] = {}
         self.head = {"schema": SCHEMA, "version": _version(), "seed": seed, "mode": effort.name,
-                     "code": code_hash()}
+                     "examples": effort.examples,
+                     "code": code_hash(*sorted(ROWS.glob("*.jsonl")),
+                                       *([] if file is None else [file]))}
+        self.provenance = provenance(["python", "-m", "theory", *sys.argv[1:]])
 
     def resume(self) -> int:
         """Take over the verdicts of an earlier run of the same code, seed and mode; how many.
@@ -167,7 +175,7 @@ class Log:
             return
         body = {**self.head,
                 "seconds": round(self.before + time.perf_counter() - self.start, 2),
-                "provenance": provenance(["python", "-m", "theory", *sys.argv[1:]]),
+                "provenance": self.provenance,
                 "verdicts": [self.verdicts[i] for i in self.order if i in self.verdicts]}
         temporary = self.path.with_name(self.path.name + ".part")
         temporary.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n")

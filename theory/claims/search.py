@@ -9,6 +9,7 @@ kept; a refuting one is made small (:mod:`theory.claims.shrink`).
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -34,7 +35,6 @@ class Found:
     evaluated: int = 0
     attempts: int = 0
     accepted: int = 0
-    undefined: int = 0
     overflowed: int = 0
     unconfirmed: int = 0
     enumerated: int | None = None
@@ -124,7 +124,6 @@ class Search:
         except UnsatisfiedAssumption:
             return math.inf
         except ArithmeticError as error:
-            found.undefined += 1
             if found.undefined_draw is None and self._same_again(candidate) is None:
                 found.undefined_draw, found.undefined_why = candidate, str(error)
             return math.inf
@@ -340,11 +339,9 @@ class Search:
 
 
 def _scatter(total: int, count: int, random: Random) -> Iterator[int]:
-    """Up to ``count`` different numbers below ``total``, in random order."""
-    if total <= 2_000_000:
-        order = list(range(total))
-        random.shuffle(order)
-        yield from order[:count]
+    """Up to ``count`` numbers below ``total`` in random order, different ones up to sys.maxsize."""
+    if total <= sys.maxsize:
+        yield from random.sample(range(total), min(count, total))
         return
     for _ in range(count):
         yield random.randrange(total)
