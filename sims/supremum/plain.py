@@ -8,29 +8,12 @@ total weight of a support.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from sims.supremum.extremes import Extremes
 
 CACHE_BYTES = 2**19
 """Working memory of one pass over row pairs; keeps the pass inside the second-level cache."""
-
-
-@dataclass(frozen=True, eq=False)
-class Extremes:
-    """Exact largest and smallest total weight over a family, with witnesses.
-
-    Attributes:
-        maximum, minimum: ``(...)``; int64 for integer weights, else the weights' dtype.
-        argmax, argmin: witnesses.  Rectangles: int64 ``(..., 4)``, rows (top, bottom, left, right),
-            half-open: the support is ``[top:bottom, left:right]``.  All masks: int8
-            ``(..., H, W)`` with values -1 and +1.
-    """
-
-    maximum: np.ndarray
-    minimum: np.ndarray
-    argmax: np.ndarray
-    argmin: np.ndarray
 
 
 def max_weight_rectangle(weights: np.ndarray) -> Extremes:
@@ -66,40 +49,6 @@ def max_weight_rectangle(weights: np.ndarray) -> Extremes:
     values[1] *= -1
     return Extremes(values[0].reshape(batch), values[1].reshape(batch),
                     places[0].reshape(*batch, 4), places[1].reshape(*batch, 4))
-
-
-def max_weight_mask(weights: np.ndarray) -> Extremes:
-    """Exact maximum and minimum weight over ALL masks: sums of positive and of negative parts.
-
-    The empty mask counts (weight 0).  Ties: positions of weight 0 are outside.  Arguments and
-    errors as :func:`max_weight_rectangle`.
-
-    >>> best = max_weight_mask(np.array([[1, -2], [3, 1]]))
-    >>> int(best.maximum), int(best.minimum), best.argmin.tolist()
-    (5, -2, [[-1, 1], [-1, -1]])
-    """
-    flat, batch, out_dtype = _prepare(weights)
-    wide = flat.astype(out_dtype, copy=False)
-    positive, negative = wide > 0, wide < 0
-    grid = flat.shape[1:]
-    return Extremes(
-        np.where(positive, wide, 0).sum(axis=(-2, -1)).astype(out_dtype).reshape(batch),
-        np.where(negative, wide, 0).sum(axis=(-2, -1)).astype(out_dtype).reshape(batch),
-        (2 * positive.astype(np.int8) - 1).reshape(*batch, *grid),
-        (2 * negative.astype(np.int8) - 1).reshape(*batch, *grid),
-    )
-
-
-def inner_product_extremes(weights: np.ndarray, extremes: Extremes) -> tuple[np.ndarray, ...]:
-    r"""``(max_b <b, w>, min_b <b, w>)`` from the extremes of the supports' weights.
-
-    >>> w = np.array([[1, -2], [3, 1]])
-    >>> [int(v) for v in inner_product_extremes(w, max_weight_mask(w))]
-    [7, -7]
-    """
-    weights = np.asarray(weights)
-    total = weights.sum(axis=(-2, -1), dtype=extremes.maximum.dtype)
-    return 2 * extremes.maximum - total, 2 * extremes.minimum - total
 
 
 def _prefix_sums(flat: np.ndarray) -> np.ndarray:

@@ -1,0 +1,90 @@
+"""What a supremum returns, and what it accepts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Extremes:
+    """Largest and smallest total weight over a family, with witnesses.
+
+    Attributes:
+        maximum, minimum: ``(...)``; int64 for integer weights, else the weights' dtype.  Attained.
+        argmax, argmin: witnesses, or None when they were not asked for.  Axis-aligned rectangles:
+            int64 ``(..., 4)``, rows (top, bottom, left, right), half-open: the support is
+            ``[top:bottom, left:right]``.  Rotated rectangles: float64 ``(..., 5)``, rows (centre
+            row, centre column, half-side 1, half-side 2, angle) in pixel units, as
+            :class:`theory.rectangle.Rectangle` takes them.  All masks and finite families: int8
+            ``(..., H, W)`` with values -1 and +1.
+        upper, lower: certified bounds, ``maximum <= sup <= upper`` and
+            ``lower <= inf <= minimum``; None where ``maximum`` and ``minimum`` are exact.
+    """
+
+    maximum: np.ndarray
+    minimum: np.ndarray
+    argmax: np.ndarray | None
+    argmin: np.ndarray | None
+    upper: np.ndarray | None = None
+    lower: np.ndarray | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether maximum and minimum are the supremum and infimum for the whole batch."""
+        return self.upper is None or bool(
+            np.all(self.upper == self.maximum) and np.all(self.lower == self.minimum))
+
+
+def inner_product_extremes(weights: np.ndarray, extremes: Extremes) -> tuple[np.ndarray, ...]:
+    r"""``(max_b <b, w>, min_b <b, w>)`` from the extremes of the supports' weights.
+
+    >>> from sims.supremum import max_weight_mask
+    >>> w = np.array([[1, -2], [3, 1]])
+    >>> [int(v) for v in inner_product_extremes(w, max_weight_mask(w))]
+    [7, -7]
+    """
+    weights = np.asarray(weights)
+    total = weights.sum(axis=(-2, -1), dtype=extremes.maximum.dtype)
+    return 2 * extremes.maximum - total, 2 * extremes.minimum - total
+
+
+def check_weights(weights: np.ndarray) -> np.ndarray:
+    """The weights as an array ``(..., H, W)`` of integers or finite floats.
+
+    Raises:
+        ValueError: an empty batch or grid, NaN or infinite weights.
+        TypeError: boolean, complex or object weights.
+    """
+    weights = np.asarray(weights)
+    if weights.dtype.kind not in "iuf":
+        raise TypeError(f"weights must be integers or floats, got {weights.dtype}")
+    if weights.ndim < 2 or 0 in weights.shape:
+        raise ValueError(f"weights need shape (..., H, W) without a 0, got {weights.shape}")
+    if weights.dtype.kind == "f" and not np.isfinite(weights).all():
+        raise ValueError(f"weights must be finite, got {weights[~np.isfinite(weights)][0]}")
+    return weights
+
+
+def largest_sum(weights: np.ndarray) -> int:
+    """The number of positions times the largest absolute value of integer weights, exactly."""
+    reach = max(abs(int(weights.max())), abs(int(weights.min())))
+    return reach * weights.shape[-2] * weights.shape[-1]
+
+
+def check_sums(weights: np.ndarray) -> None:
+    """Refuse integer weights whose sums could leave int64.
+
+    Raises:
+        ValueError: a sum of absolute values, doubled, of 2**63 or more.
+    """
+    if largest_sum(weights) < 2**62:
+        return
+    bound = max(sum(map(abs, one)) for one in weights.reshape(-1, _positions(weights)).tolist())
+    if bound >= 2**62:
+        raise ValueError(f"sums of integer weights must stay below 2**62, got up to {bound:.3g}")
+
+
+def _positions(weights: np.ndarray) -> int:
+    return weights.shape[-2] * weights.shape[-1]
