@@ -1,18 +1,23 @@
-"""Axis-aligned rectangles."""
+"""Axis-aligned rectangles: limits, the dtype in which sums are exact, both cores."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from sims.supremum.extremes import Extremes
-from sims.supremum.plain import max_weight_rectangle as _plain
+from sims.supremum.extremes import Extremes, check_sums, check_weights, largest_sum
+from sims.supremum.threads import in_threads, split
 from theory.families import Rectangles
+from theory.families.limits import parse_zone
+
+CHUNK_BYTES = 2**20
+"""Weights that a thread converts and solves at a time."""
 
 
 def max_weight_rectangle(
-    weights: np.ndarray,
+    weights: Any,
     *,
     min_area: int = 1,
     max_area: int | None = None,
@@ -20,19 +25,174 @@ def max_weight_rectangle(
     max_side: int | None = None,
     zone: Any = None,
     witnesses: bool = True,
+    threads: int | None = None,
 ) -> Extremes:
-    """Placeholder while the kernel is written: NumPy, limits by going through all boxes."""
-    weights = np.asarray(weights)
-    if (min_area <= 1 and max_area is None and min_side <= 1 and max_side is None
-            and (zone is None or tuple(np.ravel(zone)) == (0, weights.shape[-2], 0, weights.shape[-1]))):
-        return _plain(weights)
-    family = Rectangles(*weights.shape[-2:], min_area=min_area, max_area=max_area, min_side=min_side,
-                        max_side=max_side, zone=zone)
-    boxes = family.boxes()
-    masks = (family.masks().reshape(len(boxes), -1) == 1).astype(np.int64)
-    flat = weights.reshape(-1, masks.shape[1])
-    products = flat @ masks.T
-    shape = weights.shape[:-2]
-    return Extremes(products.max(1).reshape(shape), products.min(1).reshape(shape),
-                    boxes[products.argmax(1)].reshape(*shape, 4),
-                    boxes[products.argmin(1)].reshape(*shape, 4))
+    r"""Exact maximum and minimum weight over all non-empty axis-aligned rectangles, in one pass.
+
+    The limits are those of :class:`theory.families.Rectangles`.  O(H^2 W) a matrix (the smaller
+    side squared), a vector of matrices at a time (:mod:`sims.supremum.axis_kernel`).
+
+    Args:
+        weights: ``(..., H, W)``, integers or floats; a torch tensor is solved by PyTorch on its own
+            device (:mod:`sims.supremum.tensors`) and gives tensors.
+        min_area, max_area: limits on the number of positions.
+        min_side, max_side: limits on the number of rows AND of columns.
+        zone: where the rectangle must lie: boolean ``(H, W)`` or a half-open box
+            ``(top, bottom, left, right)``.
+        witnesses: whether to return ``argmax`` and ``argmin``.
+        threads: at most this many; None: the environment variable ``QUADRAT_THREADS``, or one for
+            each core this process may use.  The results do not depend on it.
+
+    Returns:
+        :class:`Extremes`.  Integers: exact, int64 (the sums are formed in the narrowest of int16,
+        int32, int64 in which none can overflow).  Floats: sums of prefix sums in the weights' dtype
+        (float16 in float32).  Ties: the first in the order of top, bottom, right, then left where
+        H <= W, with rows and columns swapped elsewhere.  Beside input and output the memory is
+        :func:`working_bytes` a thread.
+
+    Raises:
+        ValueError: an empty batch or grid, NaN or infinite weights, sums that leave int64 or the
+            floats, bad limits, limits that no rectangle meets.
+        TypeError: boolean, complex or object weights.
+
+    >>> best = max_weight_rectangle(np.array([[1, -2], [3, 1]]))
+    >>> int(best.maximum), best.argmax.tolist(), int(best.minimum), best.argmin.tolist()
+    (4, [0, 2, 0, 1], -2, [0, 1, 1, 2])
+    >>> max_weight_rectangle(np.array([[1, -2], [3, 1]]), min_area=2, max_area=2).argmax.tolist()
+    [0, 2, 0, 1]
+    """
+    limits = {"min_area": min_area, "max_area": max_area, "min_side": min_side,
+              "max_side": max_side, "zone": zone}
+    if type(weights).__module__.partition(".")[0] == "torch":
+        from sims.supremum.tensors import max_weight_rectangle_tensor
+
+        return max_weight_rectangle_tensor(weights, witnesses=witnesses, **limits)
+    weights = check_weights(weights)
+    family = Rectangles(*weights.shape[-2:], **limits)
+    batch, grid = weights.shape[:-2], weights.shape[-2:]
+    dtype = _dtype_of_sums(weights, min(grid))
+    place = parse_zone(family.zone, *grid)
+    top, bottom, left, right = place.box
+    outside = np.zeros((0, 0), dtype=bool)
+    if place.cells is not None:
+        outside = ~place.cells[top:bottom, left:right]
+    inner = weights.reshape(-1, *grid)[:, top:bottom, left:right]
+    swap = inner.shape[1] > inner.shape[2]
+    if swap:
+        inner, outside = inner.transpose(0, 2, 1), np.ascontiguousarray(outside.T)
+    values, places = _solve(inner, outside, _side_limits(family, *inner.shape[1:]), dtype,
+                            witnesses, threads)
+    if values is None:
+        raise ValueError(f"no rectangle meets the limits of {family!r}")
+    if not witnesses:
+        return Extremes(*(v.reshape(batch) for v in values), None, None)
+    if swap:
+        places = places[..., [2, 3, 0, 1]]
+    places += np.array([top, top, left, left])
+    return Extremes(*(v.reshape(batch) for v in values),
+                    *(p.reshape(*batch, 4) for p in places))
+
+
+def working_bytes(height: int, width: int) -> int:
+    """Memory of one thread beside input and output, in bytes, at most.
+
+    A chunk of :data:`CHUNK_BYTES` (or of one vector of matrices where that is more) in the dtype of
+    the sums, and prefix sums and scratch for one vector of matrices: less than 5 vectors of 64
+    bytes a position and 26 a row or column more.
+
+    >>> working_bytes(14, 14) < 2 * CHUNK_BYTES
+    True
+    """
+    from sims.supremum.axis_kernel import work_size
+
+    short, long = sorted((height, width))
+    vector = 64
+    return max(CHUNK_BYTES, vector * short * long) + vector * (work_size(short, long, 1) + 8)
+
+
+def _side_limits(family: Rectangles, rows: int, columns: int) -> np.ndarray:
+    """Fewest and most columns for each number of rows 0, ..., rows; none where fewest > most."""
+    out = np.empty((rows + 1, 2), dtype=np.int64)
+    out[:] = 1, 0
+    tall = rows if family.max_side is None else min(rows, family.max_side)
+    for h in range(max(1, family.min_side), tall + 1):
+        few = max(1, family.min_side, math.ceil(family.min_area / h))
+        many = columns if family.max_side is None else min(columns, family.max_side)
+        if family.max_area is not None:
+            many = min(many, family.max_area // h)
+        out[h] = few, many
+    return out
+
+
+def _dtype_of_sums(weights: np.ndarray, rows: int) -> np.dtype:
+    """The narrowest dtype in which no sum over a rectangle overflows."""
+    if weights.dtype.kind == "f":
+        dtype = np.result_type(weights.dtype, np.float32)
+        if dtype.itemsize > 8:
+            raise TypeError(f"weights must be integers or float16, 32 or 64, got {weights.dtype}")
+        bound = np.abs(weights, dtype=np.float64).sum(axis=(-2, -1)).max()
+        if not bound < float(np.finfo(dtype).max):
+            raise ValueError(f"sums of absolute weights must stay finite in {dtype}, got {bound:g}")
+        return dtype
+    from sims.supremum.axis_kernel import MAX_ROWS, largest_part
+
+    bound = largest_sum(weights)
+    for dtype in (np.int16, np.int32):
+        limit = np.iinfo(dtype).max
+        if rows > MAX_ROWS[np.dtype(dtype).itemsize]:
+            continue
+        if limit <= bound < 2**62:
+            bound = min(bound, int(largest_part(weights.reshape(-1, *weights.shape[-2:]))))
+        if bound < limit:
+            return np.dtype(dtype)
+    check_sums(weights)
+    return np.dtype(np.int64)
+
+
+def _solve(
+    weights: np.ndarray, outside: np.ndarray, limits: np.ndarray, dtype: np.dtype,
+    witnesses: bool, threads: int | None,
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Values ``(2, B)`` and places ``(2, B, 4)`` of ``(B, H, W)``; None where no rectangle is."""
+    from sims.supremum import axis_kernel
+    from sims.supremum.lanes import aligned, lane_count
+
+    total, height, width = weights.shape
+    count = lane_count(dtype)
+    codes_dtype = np.dtype(f"i{dtype.itemsize}")
+    low, high = _ends(dtype)
+    out = np.dtype(np.int64) if dtype.kind == "i" else dtype
+    values = np.empty((2, total), dtype=out)
+    places = np.empty((2, total if witnesses else 0, 4), dtype=np.int64)
+    step = max(1, CHUNK_BYTES // (height * width * dtype.itemsize * count)) * count
+
+    def solve(part: range) -> bool:
+        padded = np.zeros((min(step, -(-len(part) // count) * count), height * width), dtype=dtype)
+        work = aligned((axis_kernel.work_size(height, width, count),), dtype)
+        ends, codes = aligned((2 * count,), dtype), aligned((2 * count,), codes_dtype)
+        mine = np.empty((2, len(padded)), dtype=dtype)
+        where = np.empty((2, len(padded) if witnesses else 0, 4), dtype=np.int64)
+        for start in range(part.start, part.stop, step):
+            stop = min(start + step, part.stop)
+            size = stop - start
+            padded[:size] = weights[start:stop].reshape(size, -1)
+            lanes = -(-size // count) * count
+            if not axis_kernel.solve(padded[:lanes], outside, limits, low, high, work, ends, codes,
+                                     mine, where):
+                return False
+            values[:, start:stop] = mine[:, :size]
+            if witnesses:
+                places[:, start:stop] = where[:, :size]
+        return True
+
+    operations = total * height * height * width
+    parts = split(total, count, threads if operations > 2**22 else 1)
+    return (values if all(in_threads(solve, parts)) else None), places
+
+
+def _ends(dtype: np.dtype) -> tuple[Any, Any]:
+    """Numbers of this dtype below and above every sum."""
+    if dtype.kind == "f":
+        return dtype.type(-np.inf), dtype.type(np.inf)
+    info = np.iinfo(dtype)
+    return dtype.type(info.min), dtype.type(info.max)
