@@ -16,6 +16,7 @@ from sims.supremum.axis_aligned import max_weight_rectangle
 from sims.supremum.extremes import Extremes, inner_product_extremes
 from sims.supremum.families import extremes_of
 from sims.supremum.masks import max_weight_mask
+from sims.supremum.rotated import max_weight_rotated_rectangle, rasterise
 
 __all__ = [
     "Extremes",
@@ -23,4 +24,6 @@ __all__ = [
     "inner_product_extremes",
     "max_weight_mask",
     "max_weight_rectangle",
+    "max_weight_rotated_rectangle",
+    "rasterise",
 ]

@@ -70,7 +70,7 @@ def max_weight_rectangle(
     weights = check_weights(weights)
     family = Rectangles(*weights.shape[-2:], **limits)
     batch, grid = weights.shape[:-2], weights.shape[-2:]
-    dtype = _dtype_of_sums(weights, min(grid))
+    dtype = dtype_of_sums(weights, (min(grid) + 1).bit_length() * 2 - 1)
     place = parse_zone(family.zone, *grid)
     top, bottom, left, right = place.box
     outside = np.zeros((0, 0), dtype=bool)
@@ -80,7 +80,7 @@ def max_weight_rectangle(
     swap = inner.shape[1] > inner.shape[2]
     if swap:
         inner, outside = inner.transpose(0, 2, 1), np.ascontiguousarray(outside.T)
-    values, places = _solve(inner, outside, _side_limits(family, *inner.shape[1:]), dtype,
+    values, places = _solve(inner, outside, side_limits(family, *inner.shape[1:]), dtype,
                             witnesses, threads)
     if values is None:
         raise ValueError(f"no rectangle meets the limits of {family!r}")
@@ -110,7 +110,7 @@ def working_bytes(height: int, width: int) -> int:
     return max(CHUNK_BYTES, vector * short * long) + vector * (work_size(short, long, 1) + 8)
 
 
-def _side_limits(family: Rectangles, rows: int, columns: int) -> np.ndarray:
+def side_limits(family: Rectangles, rows: int, columns: int) -> np.ndarray:
     """Fewest and most columns for each number of rows 0, ..., rows; none where fewest > most."""
     out = np.empty((rows + 1, 2), dtype=np.int64)
     out[:] = 1, 0
@@ -124,8 +124,13 @@ def _side_limits(family: Rectangles, rows: int, columns: int) -> np.ndarray:
     return out
 
 
-def _dtype_of_sums(weights: np.ndarray, rows: int) -> np.dtype:
-    """The narrowest dtype in which no sum over a rectangle overflows."""
+def dtype_of_sums(weights: np.ndarray, bits: int) -> np.dtype:
+    """The narrowest dtype in which no sum over positions overflows and codes of ``bits`` bits fit.
+
+    Raises:
+        ValueError: sums that leave int64, or the finite floats.
+        TypeError: long doubles.
+    """
     if weights.dtype.kind == "f":
         dtype = np.result_type(weights.dtype, np.float32)
         if dtype.itemsize > 8:
@@ -134,12 +139,12 @@ def _dtype_of_sums(weights: np.ndarray, rows: int) -> np.dtype:
         if not bound < float(np.finfo(dtype).max):
             raise ValueError(f"sums of absolute weights must stay finite in {dtype}, got {bound:g}")
         return dtype
-    from sims.supremum.axis_kernel import MAX_ROWS, largest_part
+    from sims.supremum.axis_kernel import largest_part
 
     bound = largest_sum(weights)
     for dtype in (np.int16, np.int32):
         limit = np.iinfo(dtype).max
-        if rows > MAX_ROWS[np.dtype(dtype).itemsize]:
+        if bits >= 8 * np.dtype(dtype).itemsize:
             continue
         if limit <= bound < 2**62:
             bound = min(bound, int(largest_part(weights.reshape(-1, *weights.shape[-2:]))))
@@ -160,7 +165,7 @@ def _solve(
     total, height, width = weights.shape
     count = lane_count(dtype)
     codes_dtype = np.dtype(f"i{dtype.itemsize}")
-    low, high = _ends(dtype)
+    low, high = sentinels(dtype)
     out = np.dtype(np.int64) if dtype.kind == "i" else dtype
     values = np.empty((2, total), dtype=out)
     places = np.empty((2, total if witnesses else 0, 4), dtype=np.int64)
@@ -190,7 +195,7 @@ def _solve(
     return (values if all(in_threads(solve, parts)) else None), places
 
 
-def _ends(dtype: np.dtype) -> tuple[Any, Any]:
+def sentinels(dtype: np.dtype) -> tuple[Any, Any]:
     """Numbers of this dtype below and above every sum."""
     if dtype.kind == "f":
         return dtype.type(-np.inf), dtype.type(np.inf)

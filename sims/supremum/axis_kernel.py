@@ -14,9 +14,6 @@ from numba import njit
 
 from sims.supremum import lanes
 
-MAX_ROWS = {2: 254, 4: 2**15 - 1, 8: 2**31 - 1}
-"""Most rows whose strips have a code in an integer of that many bytes."""
-
 
 @njit(nogil=True, cache=True)
 def solve(weights, outside, limits, low, high, work, ends, codes, values, places):
@@ -35,7 +32,7 @@ def solve(weights, outside, limits, low, high, work, ends, codes, values, places
         Whether any rectangle meets the limits.
     """
     height, width = len(limits) - 1, weights.shape[1] // (len(limits) - 1)
-    count = len(ends) // 2
+    count = lanes.width(weights)
     size = (height + 1) * (width + 1) * count
     prefix, rest = work[:size], work[size:]
     code_mask = np.int64(2) ** (8 * codes.itemsize) - 1 if codes.itemsize < 8 else np.int64(-1)
@@ -44,12 +41,12 @@ def solve(weights, outside, limits, low, high, work, ends, codes, values, places
         free = free and limits[h, 0] <= 1 and limits[h, 1] >= width
     plain = free and outside.size == 0
     for start in range(0, len(weights), count):
-        _pack(weights, start, height, width, count, prefix, rest)
+        _pack(weights, start, height, width, prefix, rest)
         if plain:
-            _all_strips(prefix, height, width, count, low, high, ends, codes)
+            _all_strips(prefix, height, width, low, high, ends, codes)
         elif free:
-            _zone_strips(prefix, height, width, count, outside, low, high, rest, ends, codes)
-        elif not _limited_strips(prefix, height, width, count, outside, limits, low, high, rest, ends,
+            _zone_strips(prefix, height, width, outside, low, high, rest, ends, codes)
+        elif not _limited_strips(prefix, height, width, outside, limits, low, high, rest, ends,
                                  codes):
             return False
         values[0, start:start + count] = ends[:count]
@@ -58,7 +55,7 @@ def solve(weights, outside, limits, low, high, work, ends, codes, values, places
             for k in range(2):
                 for lane in range(count):
                     code = codes[k * count + lane] & code_mask
-                    _locate(prefix, height, width, count, lane, code, ends[k * count + lane],
+                    _locate(prefix, height, width, lane, code, ends[k * count + lane],
                             outside, limits, plain, places[k, start + lane])
     return True
 
@@ -69,8 +66,9 @@ def work_size(height: int, width: int, count: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _pack(weights, start, height, width, count, prefix, rest):
+def _pack(weights, start, height, width, prefix, rest):
     """``prefix[t, c, lane]``: the weight of rows < t and columns < c of matrix ``start + lane``."""
+    count = lanes.width(weights)
     n = height * width
     flat = weights.reshape(-1)
     whole = n // count * count
@@ -99,7 +97,8 @@ def _strip(prefix, above, below, column):
 
 
 @njit(nogil=True, cache=True)
-def _all_strips(prefix, height, width, count, low, high, ends, codes):
+def _all_strips(prefix, height, width, low, high, ends, codes):
+    count = lanes.width(prefix)
     row = (width + 1) * count
     zero = lanes.load(prefix, 0)
     first, last = lanes.spread(zero, low), lanes.spread(zero, high)
@@ -121,12 +120,13 @@ def _all_strips(prefix, height, width, count, low, high, ends, codes):
             where_best = lanes.pick(most, best, code, where_best)
             where_worst = lanes.pick(worst, least, code, where_worst)
             best, worst = lanes.maximum(most, best), lanes.minimum(least, worst)
-    _keep(best, worst, where_best, where_worst, count, ends, codes)
+    _keep(best, worst, where_best, where_worst, ends, codes)
 
 
 @njit(nogil=True, cache=True)
-def _zone_strips(prefix, height, width, count, outside, low, high, rest, ends, codes):
+def _zone_strips(prefix, height, width, outside, low, high, rest, ends, codes):
     """As :func:`_all_strips`, without the columns that hold an outside position in the strip."""
+    count = lanes.width(prefix)
     row = (width + 1) * count
     zero = lanes.load(prefix, 0)
     first, last = lanes.spread(zero, low), lanes.spread(zero, high)
@@ -154,11 +154,12 @@ def _zone_strips(prefix, height, width, count, outside, low, high, rest, ends, c
             where_best = lanes.pick(most, best, code, where_best)
             where_worst = lanes.pick(worst, least, code, where_worst)
             best, worst = lanes.maximum(most, best), lanes.minimum(least, worst)
-    _keep(best, worst, where_best, where_worst, count, ends, codes)
+    _keep(best, worst, where_best, where_worst, ends, codes)
 
 
 @njit(nogil=True, cache=True)
-def _limited_strips(prefix, height, width, count, outside, limits, low, high, rest, ends, codes):
+def _limited_strips(prefix, height, width, outside, limits, low, high, rest, ends, codes):
+    count = lanes.width(prefix)
     row = (width + 1) * count
     zero = lanes.load(prefix, 0)
     best, worst = lanes.spread(zero, low), lanes.spread(zero, high)
@@ -185,12 +186,12 @@ def _limited_strips(prefix, height, width, count, outside, limits, low, high, re
                 if length >= few:
                     found = True
                     most, least = _run(prefix, top * row + left * count, bottom * row + left * count,
-                                       length, few, min(many, length), count, rest, most, least)
+                                       length, few, min(many, length), rest, most, least)
             code = lanes.spread_integer(zero, top * (height + 1) + bottom)
             where_best = lanes.pick(most, best, code, where_best)
             where_worst = lanes.pick(worst, least, code, where_worst)
             best, worst = lanes.maximum(most, best), lanes.minimum(least, worst)
-    _keep(best, worst, where_best, where_worst, count, ends, codes)
+    _keep(best, worst, where_best, where_worst, ends, codes)
     return found
 
 
@@ -208,7 +209,8 @@ def _free_runs(blocked, runs):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _keep(best, worst, where_best, where_worst, count, ends, codes):
+def _keep(best, worst, where_best, where_worst, ends, codes):
+    count = lanes.width(ends)
     lanes.store(ends, 0, best)
     lanes.store(ends, count, worst)
     lanes.store(codes, 0, where_best)
@@ -216,8 +218,9 @@ def _keep(best, worst, where_best, where_worst, count, ends, codes):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _run(prefix, above, below, length, few, many, count, rest, most, least):
+def _run(prefix, above, below, length, few, many, rest, most, least):
     """The best ``few`` to ``many`` neighbouring columns among ``length`` of one strip."""
+    count = lanes.width(prefix)
     smallest = _strip(prefix, above, below, 0)
     largest = smallest
     if many == length:  # no upper limit: a running minimum that lags ``few`` columns behind
@@ -268,8 +271,9 @@ def _run(prefix, above, below, length, few, many, count, rest, most, least):
 
 
 @njit(nogil=True, cache=True)
-def _locate(prefix, height, width, count, lane, code, value, outside, limits, plain, place):
+def _locate(prefix, height, width, lane, code, value, outside, limits, plain, place):
     """The first rectangle of the strip ``code`` that attains ``value``: by right, then left end."""
+    count = lanes.width(prefix)
     top, bottom = code // (height + 1), code % (height + 1)
     row = (width + 1) * count
     above, below = top * row + lane, bottom * row + lane

@@ -5,20 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from sims.supremum.axis_aligned import max_weight_rectangle
-from sims.supremum.extremes import Extremes, check_sums, check_weights
+from sims.supremum.enumerated import extremes_by_enumeration
+from sims.supremum.extremes import Extremes, check_weights
 from sims.supremum.masks import max_weight_mask
-from theory.families import AllMasks, Family, Rectangles
-
-_ENTRIES = 2**24
-"""Products held in memory at a time when a family is gone through mask by mask."""
+from sims.supremum.rotated import max_weight_rotated_rectangle, rasterise
+from theory.families import AllMasks, Family, Rectangles, RotatedRectangles
 
 
 def extremes_of(family: Family, weights: np.ndarray, *, witnesses: bool = False) -> Extremes:
     """Exact largest and smallest support weight over a family, and the empty mask's 0 if it has it.
 
     Args:
-        family: axis-aligned rectangles and all masks have algorithms of their own, other families
-            are gone through mask by mask.
+        family: axis-aligned rectangles, all masks and rotated rectangles without limits have
+            algorithms of their own (any grid), other families are gone through mask by mask.
         weights: ``(..., H, W)`` on the family's grid, integers (exact) or floats.
         witnesses: whether to return the masks that attain the values, int8 ``(..., H, W)``.
 
@@ -36,7 +35,13 @@ def extremes_of(family: Family, weights: np.ndarray, *, witnesses: bool = False)
         return _all_masks(family, weights, witnesses)
     if isinstance(family, Rectangles):
         return _rectangles(family, weights, witnesses)
-    return _enumerated(family, weights, witnesses)
+    if isinstance(family, RotatedRectangles) and _unlimited(family):
+        found = max_weight_rotated_rectangle(weights, exact=True, witnesses=witnesses)
+        masks: list[np.ndarray | None] = [None, None]
+        if witnesses:
+            masks = [rasterise(places, *family.shape) for places in (found.argmax, found.argmin)]
+        return _with_empty(family, Extremes(found.maximum, found.minimum, *masks))
+    return extremes_by_enumeration(family, weights, witnesses=witnesses)
 
 
 def _rectangles(family: Rectangles, weights: np.ndarray, witnesses: bool) -> Extremes:
@@ -78,25 +83,8 @@ def _all_masks(family: AllMasks, weights: np.ndarray, witnesses: bool) -> Extrem
     return Extremes(values[0], values[1], *masks)
 
 
-def _enumerated(family: Family, weights: np.ndarray, witnesses: bool) -> Extremes:
-    masks = family.masks()
-    batch = weights.shape[:-2]
-    if weights.dtype.kind == "f":
-        members = (masks.reshape(len(masks), -1) == 1).astype(weights.dtype)
-        flat = weights.reshape(-1, members.shape[1])
-    else:
-        check_sums(weights)
-        members = (masks.reshape(len(masks), -1) == 1).astype(np.int64)
-        flat = weights.reshape(-1, members.shape[1]).astype(np.int64)
-    step = max(1, _ENTRIES // len(members))
-    ends = []
-    for start in range(0, len(flat), step):
-        products = flat[start:start + step] @ members.T
-        ends.append((products.argmax(axis=1), products.argmin(axis=1),
-                     products.max(axis=1), products.min(axis=1)))
-    high, low, top, bottom = (np.concatenate(part) for part in zip(*ends, strict=True))
-    places = [masks[k].reshape(*batch, *family.shape) if witnesses else None for k in (high, low)]
-    return Extremes(top.reshape(batch), bottom.reshape(batch), *places)
+def _unlimited(family: RotatedRectangles) -> bool:
+    return repr(family) == repr(RotatedRectangles(*family.shape, empty=family.empty))
 
 
 def _with_empty(family: Family, found: Extremes) -> Extremes:

@@ -66,6 +66,17 @@ def load(typing_context: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
+def width(typing_context: Any, array: Any) -> Any:
+    """Lanes of a vector of the array's dtype, a constant of the compiled code."""
+    count = LanesType(array.dtype).count
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_constant(types.intp, count)
+
+    return types.intp(array), generate
+
+
+@intrinsic
 def store(typing_context: Any, array: Any, index: Any, value: Any) -> Any:
     """Write a vector to ``array[index : index + lanes]``."""
     signature = types.void(array, types.intp, value)

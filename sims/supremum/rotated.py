@@ -1,0 +1,257 @@
+"""All rotated rectangles on the pixel grid: exact, or a certified interval where that is too dear."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sims.supremum.axis_aligned import dtype_of_sums, sentinels
+from sims.supremum.extremes import Extremes, check_weights
+from sims.supremum.threads import in_threads, thread_count
+from theory.families import RotatedRectangles
+from theory.families.lattice import lattice_points, open_directions
+
+EXACT_POSITIONS = 32 * 32
+"""Grids of at most so many positions are solved exactly by default."""
+
+GROUPS = 8
+"""Vectors of fields that share one pass over the geometry."""
+
+
+def max_weight_rotated_rectangle(
+    weights: Any,
+    *,
+    min_area: int = 1,
+    max_area: int | None = None,
+    min_side: float = 0.0,
+    max_side: float | None = None,
+    zone: Any = None,
+    exact: bool | None = None,
+    nodes: int = 200_000,
+    seconds: float | None = None,
+    witnesses: bool = True,
+    threads: int | None = None,
+) -> Extremes:
+    r"""Maximum and minimum weight over ALL non-empty rotated rectangles on the pixel grid.
+
+    The family and the limits are those of :class:`theory.families.RotatedRectangles`.
+
+    * Without limits: exact, by one direction in each interval between critical angles (116 for
+      14x14, 460 for 28x28) and the maximum-weight box of ranks in each, O(n^2 log n) a direction
+      for n positions (:mod:`sims.supremum.rotated_kernel`).
+    * With limits, up to 7x7: exact, over all masks of the family.
+    * With limits on larger grids, and without limits beyond :data:`EXACT_POSITIONS` positions:
+      branch and bound (:mod:`sims.supremum.branch`), which returns the best found and certified
+      bounds ``upper`` and ``lower`` when its budget ends.
+
+    Args:
+        weights: ``(..., H, W)``, integers or floats.
+        min_area, max_area: limits on the number of positions.
+        min_side, max_side: limits on the lengths of both sides, in pixel units.
+        zone: where the mask must lie: boolean ``(H, W)`` or a half-open box.
+        exact: True: exact without limits on a grid of any size; False: branch and bound; None: as
+            above.
+        nodes, seconds: budget of the branch and bound, each field and each end.
+        witnesses: whether to return ``argmax`` and ``argmin``.
+        threads: as :func:`sims.supremum.max_weight_rectangle`.
+
+    Returns:
+        :class:`Extremes`; witnesses are the five parameters, and :func:`rasterise` gives their mask.
+        Ties: the smallest angle, then the largest first rank (deterministic).  Beside input and
+        output the memory is :func:`working_bytes` a thread.
+
+    Raises:
+        ValueError: bad weights or limits; limits that no rectangle meets; ``exact=True`` where there
+            is no exact way.
+        TypeError: boolean, complex or object weights.
+        sims.supremum.branch.NoneFound: the budget ended before a rectangle was found.
+
+    >>> w = np.array([[-1, 2, -1], [2, -9, 2], [-1, 2, -1]])
+    >>> best = max_weight_rotated_rectangle(w)
+    >>> int(best.maximum), rasterise(best.argmax, 3, 3).tolist()
+    (4, [[-1, 1, -1], [1, -1, -1], [-1, -1, -1]])
+    """
+    weights = check_weights(weights)
+    height, width = weights.shape[-2:]
+    limits = {"min_area": min_area, "max_area": max_area, "min_side": min_side,
+              "max_side": max_side, "zone": zone}
+    family = RotatedRectangles(height, width, **limits)
+    limited = repr(family) != repr(RotatedRectangles(height, width))
+    if exact is not False:
+        if not limited and (exact or height * width <= EXACT_POSITIONS):
+            return _exact(weights, witnesses, threads)
+        if limited and family.enumerable:
+            return _enumerated(family, weights, witnesses)
+        if exact:
+            raise ValueError(f"with limits the supremum is exact up to 7x7, got {height}x{width} "
+                             "(exact=None gives a certified interval)")
+    return _interval(weights, limits, nodes, seconds, witnesses, threads)
+
+
+def rasterise(parameters: Any, height: int, width: int) -> np.ndarray:
+    """The masks of witnesses ``(..., 5)``: int8 ``(..., H, W)`` with values -1 and +1."""
+    from theory.rectangle import Rectangle, grid, hard_rectangle
+
+    parameters = np.asarray(parameters, dtype=np.float64)
+    rectangle = Rectangle(parameters[..., :2], parameters[..., 2:4], parameters[..., 4])
+    return hard_rectangle(rectangle, grid(height, width, unit=False))
+
+
+def working_bytes(height: int, width: int, count: int = GROUPS) -> int:
+    """Memory of one thread beside input and output, in bytes, at most: with ``count`` vectors of 64
+    bytes a position of input, about 11 times these.
+
+    >>> round(working_bytes(28, 28, 8) / (8 * 64 * 28 * 28), 1)
+    11.2
+    """
+    from sims.supremum.rotated_kernel import tree_size
+
+    n = height * width
+    return 64 * count * (n + 2 * tree_size(n) + tree_size(n) // 2 + 8) + 8 * 12 * n
+
+
+def _exact(weights: np.ndarray, witnesses: bool, threads: int | None) -> Extremes:
+    from sims.supremum.lanes import lane_count
+
+    height, width = weights.shape[-2:]
+    n, batch = height * width, weights.shape[:-2]
+    directions = open_directions(height, width)
+    dtype = dtype_of_sums(weights, max(n, len(directions)).bit_length())
+    flat = weights.reshape(-1, n)
+    count = lane_count(dtype)
+    units = -(-len(flat) // count)
+    chunks = _cut(units, max(-(-units // GROUPS), min(thread_count(threads), units)))
+    # fewer chunks than threads: each chunk's directions are shared out too
+    shares = _cut(len(directions), min(len(directions), max(1, thread_count(threads) // len(chunks))))
+    packed = [(_pack(flat[c.start * count:c.stop * count], dtype), share)
+              for c in chunks for share in shares]
+    number = min(thread_count(threads), len(packed))
+    results: list[Any] = [None] * len(packed)
+
+    def solve(part: range) -> None:
+        for place in part:
+            results[place] = _solve(*packed[place], lattice_points(height, width), directions)
+
+    in_threads(solve, _cut(len(packed), number))
+    states = [_best(results[k:k + len(shares)]) for k in range(0, len(results), len(shares))]
+    state = np.concatenate(states, axis=1)[:, :len(flat)]
+    out = np.dtype(np.int64) if dtype.kind == "i" else dtype
+    values = [state[k].astype(out) for k in range(2)]
+    places: list[Any] = [None, None]
+    if witnesses:
+        columns = flat.astype(dtype)
+        for k, sign in enumerate((1, -1)):
+            codes = state[[4 + k, 6 + k]].astype(np.int64)
+            places[k] = _witnesses(columns, directions, codes, state[k], sign, height, width)
+            places[k] = places[k].reshape(*batch, 5)
+    return Extremes(values[0].reshape(batch), values[1].reshape(batch), *places)
+
+
+def _cut(total: int, parts: int) -> list[range]:
+    cuts = [total * k // parts for k in range(parts + 1)]
+    return [range(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+
+
+def _pack(flat: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """``(n, groups, lanes)`` of fields ``(B, n)``; lanes without a field are 0."""
+    from sims.supremum.lanes import aligned, lane_count
+
+    count = lane_count(dtype)
+    groups = -(-len(flat) // count)
+    out = aligned((flat.shape[1], groups, count), dtype)
+    out.reshape(flat.shape[1], -1)[:, :len(flat)] = flat.T
+    out.reshape(flat.shape[1], -1)[:, len(flat):] = 0
+    return out
+
+
+def _solve(
+    weights: np.ndarray, share: range, points: np.ndarray, directions: np.ndarray
+) -> np.ndarray:
+    """State ``(STATE, fields)`` after a share of the directions."""
+    from sims.supremum import rotated_kernel as kernel
+    from sims.supremum.lanes import aligned
+
+    n, groups, count = weights.shape
+    size = kernel.tree_size(n)
+    pairs = aligned((size * groups * 2 * count,), weights.dtype)
+    sums = aligned((size // 2 * groups * count,), weights.dtype)
+    state = aligned((groups * kernel.STATE * count,), weights.dtype)
+    kernel.solve(weights.reshape(-1), points, directions[share.start:share.stop], share.start,
+                 *sentinels(weights.dtype), pairs, sums, state)
+    return state.reshape(groups, kernel.STATE, count).transpose(1, 0, 2).reshape(kernel.STATE, -1)
+
+
+def _best(states: list[np.ndarray]) -> np.ndarray:
+    """The states of several shares of the directions as one; ties go to the first."""
+    best = states[0].copy()
+    for state in states[1:]:
+        for k, better in enumerate((state[0] > best[0], state[1] < best[1])):
+            rows = [k, 4 + k, 6 + k]
+            best[rows] = np.where(better, state[rows], best[rows])
+    return best
+
+
+def _witnesses(
+    columns: np.ndarray, directions: np.ndarray, codes: np.ndarray, values: np.ndarray, sign: int,
+    height: int, width: int,
+) -> np.ndarray:
+    """Parameters ``(B, 5)`` of rectangles in the directions and with the first ranks ``codes``."""
+    from sims.supremum.rotated_kernel import locate
+
+    points = lattice_points(height, width)
+    out = np.empty((len(columns), 5))
+    for b in range(len(columns)):
+        direction = directions[codes[0, b]]
+        ranks = np.empty(4, dtype=np.int64)
+        locate(columns[b], points, direction, codes[1, b], values[b], sign, ranks)
+        out[b] = _parameters(points, direction, ranks)
+    return out
+
+
+def _parameters(points: np.ndarray, direction: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """The rectangle whose edges lie halfway between the projections inside and outside."""
+    x, y = (int(d) for d in direction)
+    norm = float(np.hypot(x, y))
+    middle, half = np.empty(2), np.empty(2)
+    for axis, (first, second) in enumerate(((x, y), (-y, x))):
+        ranked = np.sort(points @ np.array([first, second]))
+        padded = np.concatenate([[ranked[0] - 1], ranked, [ranked[-1] + 1]])
+        low, high = ranks[2 * axis], ranks[2 * axis + 1]
+        edges = (padded[low] + padded[low + 1]) / 2, (padded[high + 1] + padded[high + 2]) / 2
+        middle[axis], half[axis] = (edges[0] + edges[1]) / 2, (edges[1] - edges[0]) / 2
+    cos, sin = x / norm, y / norm
+    center = (np.array([[cos, -sin], [sin, cos]]) @ middle) / norm
+    return np.array([*center, *(half / norm), np.arctan2(y, x)])
+
+
+def _enumerated(family: RotatedRectangles, weights: np.ndarray, witnesses: bool) -> Extremes:
+    """Values over all masks; the parameters from a search that ends where it attains them."""
+    from sims.supremum.branch import max_weight_rotated_interval
+    from sims.supremum.enumerated import extremes_by_enumeration
+
+    found = extremes_by_enumeration(family, weights, witnesses=False)
+    if not witnesses:
+        return found
+    limits = {name: getattr(family, name)
+              for name in ("min_area", "max_area", "min_side", "max_side", "zone")}
+    places = max_weight_rotated_interval(weights, ceiling=found.maximum, floor=found.minimum,
+                                         nodes=2**24, **limits)
+    return Extremes(found.maximum, found.minimum, places.argmax, places.argmin)
+
+
+def _interval(
+    weights: np.ndarray, limits: dict[str, Any], nodes: int, seconds: float | None,
+    witnesses: bool, threads: int | None,
+) -> Extremes:
+    from sims.supremum.branch import max_weight_rotated_interval
+
+    caps: dict[str, Any] = {}
+    height, width = weights.shape[-2:]
+    if height * width <= EXACT_POSITIONS // 4:
+        free = _exact(weights, False, threads)
+        caps = {"ceiling": free.maximum, "floor": free.minimum}
+    found = max_weight_rotated_interval(weights, nodes=nodes, seconds=seconds, **limits, **caps)
+    if witnesses:
+        return found
+    return Extremes(found.maximum, found.minimum, None, None, found.upper, found.lower)
