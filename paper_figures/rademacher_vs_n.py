@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fields import get, number, plural
-from paper_figures.style import BLACK, BLUE, PAGE, RED
+from paper_figures.style import BLACK, BLUE, GREEN, PAGE, RED
 
 Series = dict[int, tuple[float, float, float]]
 
 LOOKS = {  # colour by family, line and marker by predictors
     "axis-aligned rectangles": BLUE,
+    "rotated rectangles": GREEN,
     "all masks": RED,
 }
-LINES = {"all": ("-", "o"), "constant": ("--", "s")}
+LINES = {"all": ("-", "o"), "constant": ("--", "s")}  # repeated inputs: dash-dotted, triangles
 WORDS = {"all": "all functions", "constant": "constant predictors"}
 BOUND = 0.5
 """Prop. 2 with rho = -1, the level of both families without limits."""
@@ -29,7 +30,7 @@ def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
 
 def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
     """Inches."""
-    return PAGE, 3.0
+    return PAGE, 3.4
 
 
 def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
@@ -39,7 +40,7 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
         for (family, predictors), points in series(rows, grid).items():
             n = np.array(sorted(points))
             value, low, high = (np.array([points[k][j] for k in n]) for j in range(3))
-            line, marker = LINES.get(predictors, (":", "^"))
+            line, marker = LINES.get(predictors, ("-.", "^"))
             panel.errorbar(n, value, yerr=[value - low, high - value], ls=line, marker=marker,
                            color=LOOKS.get(family, BLACK), capsize=2, elinewidth=0.8,
                            label=f"{family}, {WORDS.get(predictors, predictors)}")
@@ -50,10 +51,12 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     bottom = min(panel.get_ylim()[0] for panel in np.atleast_1d(ax))
     for panel in np.atleast_1d(ax):
         panel.set_ylim(bottom, 1)
-    legend = dict(zip(*reversed(first.get_legend_handles_labels()), strict=True))
-    bound = next(iter(legend))  # lines come before error bars; columns fill downwards
-    order = [*list(legend)[1:3], bound, *list(legend)[3:]]
-    first.figure.legend([legend[k] for k in order], order, loc="outside lower center", ncols=2)
+    found = {label: handle for panel in np.atleast_1d(ax)
+             for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+    names = sorted(found, key=lambda label: label.startswith("Prop. 2"))  # the bound last
+    columns = max(1, len({name.split(", ", 1)[1] for name in names[:-1]}))
+    first.figure.legend([found[name] for name in names], names, loc="outside lower center",
+                        ncols=min(columns, 3))
     return ax
 
 
@@ -79,18 +82,22 @@ def caption(rows: list[dict[str, Any]]) -> str:
     """What is drawn, n, bars."""
     samples = sorted({get(r, "sample", 0) for r in rows})
     sampled = [r for r in rows if not get(r, "exact")]
-    text = ("Empirical Rademacher complexity of {Φ(f(x), a)} (Def. C.1) on samples with distinct "
-            "inputs; targets uniform over the axis-aligned rectangles of the grid. Solid: all "
-            "functions X → A, closed form, exact. Dashed: constant predictors (one mask for every "
+    repeated = any(get(r, "repeats", 1) != 1 for r in rows)
+    text = ("Empirical Rademacher complexity of {Φ(f(x), a)} (Def. C.1); targets uniform over the "
+            "axis-aligned rectangles of the grid. Solid: all functions X → A on distinct inputs, "
+            "closed form, exact. "
+            + ("Dash-dotted: all functions, every input repeated. " if repeated else "")
+            + "Dashed: constant predictors (one mask for every "
             f"input). Points: mean over {plural(len(samples), 'sample')} per N; bars: from the "
             "lowest to the highest end of the samples' intervals.")
     if sampled:
         draws = sorted({int(number(r, "draws")) for r in sampled})
         delta = max(number(r, "delta") for r in sampled)
-        text += (f" Dashed points come from {_words(draws)} antithetic pairs of sign vectors with "
-                 f"an exact supremum each (all 2^N signs where that is fewer); an interval holds "
-                 f"its value with probability at least {1 - delta:g} (McDiarmid).")
-    return text + " Dotted: the bound of Prop. 2 with ρ = −1, the relevance level of both families."
+        text += (f" Points that are not exact come from {_words(draws)} antithetic pairs of sign "
+                 f"vectors with an exact supremum each (all 2^N signs where that is fewer); an "
+                 f"interval holds its value with probability at least {1 - delta:g} (McDiarmid, or "
+                 "empirical Bernstein where that is narrower by facts known before the draws).")
+    return text + " Dotted: the bound of Prop. 2 with ρ = −1, the relevance level of every family here."
 
 
 def _grids(rows: list[dict[str, Any]]) -> list[tuple[int, int]]:

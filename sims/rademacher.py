@@ -1,33 +1,61 @@
-r"""Empirical Rademacher complexity of missing rates on large samples  [Def. C.1, Prop. 2].
+r"""Empirical Rademacher complexity of missing rates  [Def. C.1, Prop. 2].
 
-Two kinds of predictors, on a sample of N targets with distinct inputs:
+For a class F of predictors with masks in a family A and a sample of N inputs and targets,
 
-* ``"all"``: all functions X -> A.  Closed form, exact (:mod:`theory.rademacher`).
-* ``"constant"``: one mask for every input.  :math:`E\max_b\langle b, W\rangle/(2Nn)` with
-  :math:`W = \sum_i s_i a_i`; the supremum of every draw of signs is exact
-  (:mod:`sims.supremum`), the mean over signs is sampled, or exact when all signs are gone through.
+.. math:: \widehat{\mathcal R}_S = E_s \sup_{f\in F} \frac1N\sum_i s_i\,\Phi(f(x_i), a_i)
+          = E_s \frac1{2N} \sup_{f\in F} \sum_i s_i \Psi(f(x_i), a_i)
+          = E_s \frac1{4N} \Big[\sup_f - \inf_f\Big] \sum_i s_i \Psi(f(x_i), a_i) .
+
+The factor 1/2 is that of :math:`\Phi = (1-\Psi)/2`; its constant half has mean 0 under the signs and
+is left out, since it adds variance and nothing else.  The last form is the mean over the antithetic
+pair (s, -s): no class needs to be symmetric for it, and it is never negative.
+
+Conventions: the supremum is signed (no absolute value); n = HW positions; the empty mask belongs to
+A iff the family says so; ties do not matter, values alone are used.  All spans are exact integers.
+
+* ``"all"``: all functions from inputs to A.  The supremum separates over groups of equal inputs:
+  :math:`\frac1{4Nn}\sum_g E[\max_b - \min_b]\langle b, \sum_{i\in g} s_i a_i\rangle`.  Distinct
+  inputs: a closed form.
+* ``"constant"``: one mask for every input, a single group.
+* an array ``(K, N, H, W)``: a finite class, given by its masks on the sample.
+* a :class:`Maximiser`: a class that can only be searched; a LOWER estimate.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
-from sims.supremum import inner_product_extremes, max_weight_mask, max_weight_rectangle
+from sims.rademacher_classes import (
+    finite_bounds,
+    finite_spans,
+    inner_products,
+    mask_bounds,
+    mask_spans,
+)
+from sims.rademacher_errors import Facts, lower_limit, mean_exact, two_sided, variance_exact
+from sims.rademacher_found import Maximiser, found_spans
+from sims.rademacher_signs import SignedSpans, antithetic_pairs, random_signs
+from sims.streams import stream
+from sims.supremum import extremes_of, inner_product_extremes
+from theory.families import AllMasks, Family, Rectangles, RotatedRectangles
 from theory.masks import require_masks
-from theory.rademacher import rademacher_all_functions_exact, sign_vectors
 
 RECTANGLES = "axis-aligned rectangles"
+ROTATED = "rotated rectangles"
 ALL_MASKS = "all masks"
-FAMILIES = {RECTANGLES: max_weight_rectangle, ALL_MASKS: max_weight_mask}
+FAMILIES: dict[str, Callable[[int, int], Family]] = {
+    RECTANGLES: Rectangles,
+    ROTATED: RotatedRectangles,
+    ALL_MASKS: lambda height, width: AllMasks(height, width, empty=True),
+}
 PREDICTORS = ("all", "constant")
-
-_CHUNK = 2**22
-"""Signs held in memory at a time; part of the definition of the stream of draws."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +63,18 @@ class Estimate:
     """A complexity and what is known of it.
 
     Attributes:
-        value: the complexity, or its estimate.
+        value: the complexity, or its estimate; for a searched class its lower estimate ``low``.
         low, high: interval.  Exact values: both equal ``value``.  Otherwise it holds the complexity
-            with probability at least ``1 - delta`` over the draws (two-sided McDiarmid).
+            with probability at least ``1 - delta`` over the signs.
         exact: whether ``value`` is the complexity itself, up to one rounding.
         fraction: the exact value, or None.
-        draws: sign vectors used; 0 for the closed form.
-        delta: the level of the interval; 0 when exact.
+        draws: sign vectors gone through (sums, where targets repeat), or independent antithetic
+            pairs drawn; 0 for the closed form.
+        delta: the level of the interval; 0 where nothing was drawn.
         method: in words.
+        error: the bounds behind the interval; "none" where nothing was drawn.
+        mean: of what was gone through or drawn; ``value``, but for a searched class.
+        variance: sample variance of the draws; 0 where nothing was drawn, or one pair.
     """
 
     value: float
@@ -53,128 +85,189 @@ class Estimate:
     draws: int
     delta: float
     method: str
+    error: str
+    mean: float
+    variance: float
 
 
 def empirical_rademacher(
-    targets: np.ndarray,
-    family: str = RECTANGLES,
-    predictors: str = "all",
+    masks: np.ndarray,
+    family: Family | str = RECTANGLES,
+    inputs: Any = None,
+    predictors: str | np.ndarray | Maximiser = "all",
     *,
     draws: int = 2000,
+    seed: int = 0,
     delta: float = 0.05,
-    generator: np.random.Generator | None = None,
+    name: str = "rademacher",
+    max_pairs: int | None = None,
 ) -> Estimate:
-    r"""Complexity on a sample of targets with distinct inputs.
+    r"""Complexity of a class of predictors on a sample; exact where that costs no more suprema.
+
+    A group of equal inputs is gone through sign by sign where its antithetic pairs are at most
+    ``max_pairs``; the signs of the other groups are drawn.  The interval is about the drawn part.
+    For a searched class ``value = low`` is below the complexity with probability at least
+    ``1 - delta`` (with certainty where all signs were gone through), and ``high`` is a certain
+    bound on the complexity of all functions.
 
     Args:
-        targets: ``(N, H, W)`` masks, values -1 and +1; they may repeat, their inputs do not.
-        family: a name of ``FAMILIES``.  Rectangles are non-empty; all masks include the empty one.
-        predictors: ``"all"`` or ``"constant"``.
-        draws: sign vectors for ``"constant"``; with :math:`2^N` of at most ``draws`` all signs
-            are gone through instead, and the value is exact.
+        masks: ``(N, H, W)`` targets, values -1 and +1.
+        family: A, or a name of ``FAMILIES``.  Rectangles named are non-empty; all masks named
+            include the empty one.
+        inputs: ``(N,)`` labels, equal for equal inputs; None: all distinct.
+        predictors: ``"all"``, ``"constant"``, masks ``(K, N, H, W)`` or a :class:`Maximiser`.
+        draws: antithetic pairs of sign vectors.
+        seed, name: the signs come from ``stream(name, seed)``.
         delta: in (0, 1).
-        generator: source of the signs; needed where signs are drawn.
+        max_pairs: ``draws`` when None.
 
     Raises:
-        ValueError: an unknown name, N < 1, other mask values, delta outside (0, 1), draws < 1.
+        ValueError: an unknown name, another grid, N < 1, other mask values, delta outside (0, 1),
+            draws < 1; predictors outside the family, or with different masks for equal inputs.
+        TypeError: a family or predictors of another type.
 
     >>> half = np.array([[[1, -1]], [[-1, 1]]])
-    >>> empirical_rademacher(half, "axis-aligned rectangles").fraction
+    >>> empirical_rademacher(half).fraction
     Fraction(1, 2)
-    >>> empirical_rademacher(half, "axis-aligned rectangles", "constant").fraction
+    >>> empirical_rademacher(half, "axis-aligned rectangles", inputs=[0, 0]).fraction
     Fraction(1, 4)
     """
-    if family not in FAMILIES:
-        raise ValueError(f"family must be one of {tuple(FAMILIES)}, got {family!r}")
-    if predictors not in PREDICTORS:
-        raise ValueError(f"predictors must be one of {PREDICTORS}, got {predictors!r}")
+    targets, family, groups = _sample(masks, family, inputs)
     if not 0 < delta < 1:
         raise ValueError(f"delta must be in (0, 1), got {delta}")
-    if int(draws) != draws or draws < 1:
-        raise ValueError(f"draws must be a positive integer, got {draws}")
-    targets = require_masks(targets, "targets")
-    if targets.size == 0:
-        raise ValueError(f"targets need N >= 1 masks of at least one position, got {targets.shape}")
-    if predictors == "all":
-        high, low = catching_extremes(targets, family)
-        value = rademacher_all_functions_exact(high, low)
-        return _exact(value, 0, "closed form for distinct inputs")
-    if 2 ** len(targets) <= draws:
-        signs = sign_vectors(len(targets))
-        span = _sum_of_spans(targets, signs, family)
-        value = Fraction(span, len(signs) * 4 * targets.size)
-        return _exact(value, len(signs), "all signs, exact suprema")
-    if generator is None:
-        raise ValueError("a generator is needed to draw signs, got None")
-    return _constant_mc(targets, family, int(draws), delta, generator)
+    draws = _at_least(1, draws, "draws")
+    max_pairs = draws if max_pairs is None else _at_least(0, max_pairs, "max_pairs")
+    if isinstance(predictors, str) and predictors not in PREDICTORS:
+        raise ValueError(f"predictors must be one of {PREDICTORS}, an array or a Maximiser, got "
+                         f"{predictors!r}")
+    n, generator = targets[0].size, stream(name, seed)
+    free = mask_spans(targets, groups, family)
+    if isinstance(predictors, Maximiser):
+        return _search(predictors, targets, family, free, draws, delta, generator, max_pairs)
+    if not isinstance(predictors, str):
+        inner = inner_products(predictors, targets, groups, family)
+        return _estimate(finite_spans(inner), n, finite_bounds(inner, n), draws, delta,
+                         generator, max_pairs)
+    if predictors == "constant":
+        free = mask_spans(targets, np.zeros(len(targets), dtype=np.int64), family)
+    elif len(free.multisets) == len(targets):
+        total = int(free.ranges.sum())
+        return _exact(Fraction(total, 4 * targets.size), 0, "closed form for distinct inputs")
+    return _estimate(free, n, mask_bounds(free, n), draws, delta, generator, max_pairs)
 
 
 def catching_extremes(
-    targets: np.ndarray, family: str
+    targets: np.ndarray, family: Family | str
 ) -> tuple[list[Fraction], list[Fraction]]:
     r"""``(max_b Psi(b, a_i), min_b Psi(b, a_i))`` over the family, for every target; exact.
 
     >>> [x[0] for x in catching_extremes(np.array([[[1, -1, 1]]]), "axis-aligned rectangles")]
     [Fraction(1, 3), Fraction(-1, 1)]
     """
+    targets, family, _ = _sample(targets, family, None)
     distinct, place = np.unique(targets, axis=0, return_inverse=True)
-    high, low = inner_product_extremes(distinct, FAMILIES[family](distinct))
+    high, low = inner_product_extremes(distinct, extremes_of(family, distinct))
     n = distinct[0].size
     tables = [[Fraction(int(v), n) for v in values] for values in (high, low)]
     return tuple([table[i] for i in place.ravel()] for table in tables)
 
 
-def mcdiarmid_half_width(spans: np.ndarray, draws: int, delta: float) -> float:
-    r"""Half-width of the interval around the mean of antithetic draws.
-
-    A draw is :math:`(\max_b\langle b,W\rangle - \min_b\langle b,W\rangle)/(4Nn)`, the mean of the
-    suprema at s and -s.  Turning sign i changes it by at most :math:`d_i/(2N)`, where
-    :math:`d_i = \max_b\Psi(b,a_i)-\min_b\Psi(b,a_i)`; with N times ``draws`` independent signs,
-    :math:`t = \sqrt{\log(2/\delta)\sum_i (d_i/2N)^2 / (2\,\mathrm{draws})}` is missed, on either
-    side, with probability at most delta.
-
-    >>> round(mcdiarmid_half_width(np.array([2.0]), draws=8, delta=2 / math.e**2), 3)
-    0.354
-    """
-    squares = float(np.sum((np.asarray(spans, dtype=np.float64) / (2 * len(spans))) ** 2))
-    return math.sqrt(math.log(2 / delta) * squares / (2 * draws))
-
-
-def _constant_mc(
-    targets: np.ndarray, family: str, draws: int, delta: float, generator: np.random.Generator
+def _estimate(
+    sums: SignedSpans, n: int, bounds: np.ndarray, draws: int, delta: float,
+    generator: np.random.Generator, max_pairs: int,
 ) -> Estimate:
-    total = sum(_sum_of_spans(targets, signs, family)
-                for signs in _random_signs(generator, draws, len(targets)))
-    value = total / (draws * 4 * targets.size)
-    high, low = catching_extremes(targets, family)
-    spans = np.array([float(a - b) for a, b in zip(high, low, strict=True)])
-    t = mcdiarmid_half_width(spans, draws, delta)
-    # 0 and the complexity of all functions hold the complexity with certainty
-    return Estimate(value, max(0.0, value - t), min(float(spans.mean()) / 4, value + t), False,
-                    None, draws, delta, "signs in antithetic pairs, exact suprema, McDiarmid")
+    """Exact over the groups with few signs, drawn over the others.
+
+    ``bounds`` ``(G,)``: what the expectation of each group's part is at most.
+    """
+    scale = 4 * len(sums.vectors) * n
+    costs = [antithetic_pairs(multiset) for multiset in sums.multisets]
+    few = np.array([cost <= max_pairs for cost in costs])
+    whole = [m for m, known in zip(sums.multisets, few, strict=True) if known]
+    known = sums.mean_exact(whole) / scale
+    how = "exact suprema" if len(few) == 1 else "exact suprema, group by group of equal inputs"
+    if few.all():
+        signs = sum(math.prod(k + 1 for _, k in m) for m in set(whole))
+        return _exact(known, signs, f"all signs, {how}")
+    members = np.flatnonzero(~few[sums.groups])
+    ranges = sums.ranges[members].tolist()
+    facts = Facts(scale=scale, squares=4 * sum(r * r for r in ranges) / scale**2,
+                  top=sum(ranges) / scale, mean_bound=math.fsum(bounds[~few]))
+    spans = sums.draw(members, generator, draws)
+    found = two_sided(spans, facts, delta)
+    value = float(known + mean_exact(spans, scale))
+    method = f"signs in antithetic pairs, {how}"
+    if whole:
+        method += f"; {len(whole)} of {len(few)} groups by all signs"
+    return Estimate(
+        value, float(known) + max(0.0, found.low),
+        max(value, min(float(known) + found.high, float(known) + facts.mean_bound)), False, None,
+        draws, delta, method, found.error, value, _variance(spans, scale))
+
+
+def _search(
+    maximiser: Maximiser, targets: np.ndarray, family: Family, free: SignedSpans, draws: int,
+    delta: float, generator: np.random.Generator, max_pairs: int,
+) -> Estimate:
+    count, n = len(targets), targets[0].size
+    scale = 4 * count * n
+    ceiling = math.fsum(mask_bounds(free, n))
+    every = 2 ** (count - 1) <= max_pairs
+    rows = (_half_of_all_signs(count) if every
+            else chain.from_iterable(random_signs(generator, draws, count)))
+    spans = found_spans(maximiser, targets, free.groups, family, rows)
+    mean = float(mean_exact(spans, scale))
+    if every:
+        return Estimate(mean, mean, ceiling, False, None, 2**count, 0.0,
+                        "lower estimate: all signs, suprema searched", "none", mean, 0.0)
+    found = lower_limit(spans, scale, int(free.ranges.sum()), delta)
+    low = max(0.0, found.low)
+    return Estimate(low, low, ceiling, False, None, draws, delta,
+                    "lower estimate: signs in antithetic pairs, suprema searched", found.error,
+                    mean, _variance(spans, scale))
+
+
+def _half_of_all_signs(count: int) -> Any:
+    for code in range(2 ** (count - 1)):
+        yield np.array([1 - 2 * (code >> i & 1) for i in range(count)], dtype=np.int8)
 
 
 def _exact(value: Fraction, draws: int, method: str) -> Estimate:
     x = float(value)
-    return Estimate(x, x, x, True, value, draws, 0.0, method)
+    return Estimate(x, x, x, True, value, draws, 0.0, method, "none", x, 0.0)
 
 
-def _random_signs(
-    generator: np.random.Generator, draws: int, count: int
-) -> Iterator[np.ndarray]:
-    chunk = max(1, _CHUNK // count)
-    for start in range(0, draws, chunk):
-        size = (min(chunk, draws - start), count)
-        yield 2 * generator.integers(0, 2, size=size, dtype=np.int8) - 1
+def _variance(spans: np.ndarray, scale: int) -> float:
+    return float(variance_exact(spans, scale)) if len(spans) > 1 else 0.0
 
 
-def _sum_of_spans(targets: np.ndarray, signs: np.ndarray, family: str) -> int:
-    r"""Sum over the rows of ``signs`` of ``max_b <b, W> - min_b <b, W>``; an exact integer."""
-    count, height, width = targets.shape
-    if count >= 2**24:
-        raise ValueError(f"sums of signs are exact for N < 2**24, got N = {count}")
-    # float32 products are exact here: sums of +-1 below 2**24
-    weights = signs.astype(np.float32) @ targets.reshape(count, -1).astype(np.float32)
-    weights = weights.astype(np.int32).reshape(len(signs), height, width)
-    high, low = inner_product_extremes(weights, FAMILIES[family](weights))
-    return int((high - low).sum())
+def _sample(
+    masks: Any, family: Any, inputs: Any
+) -> tuple[np.ndarray, Family, np.ndarray]:
+    targets = require_masks(masks, "targets")
+    if targets.size == 0:
+        raise ValueError(f"targets need N >= 1 masks of at least one position, got {targets.shape}")
+    if isinstance(family, str):
+        if family not in FAMILIES:
+            raise ValueError(f"family must be one of {tuple(FAMILIES)}, got {family!r}")
+        family = FAMILIES[family](*targets.shape[1:])
+    if not isinstance(family, Family):
+        raise TypeError(f"family must be a Family or a name, got {type(family).__name__}")
+    if family.shape != targets.shape[1:]:
+        raise ValueError(f"family and targets must share a grid, got {family.shape} and "
+                         f"{targets.shape[1:]}")
+    if inputs is None:
+        return targets, family, np.arange(len(targets))
+    inputs = np.asarray(inputs)
+    if inputs.shape != (len(targets),):
+        raise ValueError(f"inputs must have shape ({len(targets)},), got {inputs.shape}")
+    if inputs.dtype.kind == "f" and np.isnan(inputs).any():
+        raise ValueError("inputs must be labels that equal themselves, got nan")
+    return targets, family, np.unique(inputs, return_inverse=True)[1].ravel()
+
+
+def _at_least(smallest: int, value: Any, name: str) -> int:
+    if int(value) != value or value < smallest:
+        words = "a positive" if smallest else "a non-negative"
+        raise ValueError(f"{name} must be {words} integer, got {value}")
+    return int(value)

@@ -41,7 +41,7 @@ def solve(weights, outside, limits, low, high, work, ends, codes, values, places
         free = free and limits[h, 0] <= 1 and limits[h, 1] >= width
     plain = free and outside.size == 0
     for start in range(0, len(weights), count):
-        _pack(weights, start, height, width, prefix, rest)
+        pack(weights, start, height, width, prefix, rest)
         if plain:
             _all_strips(prefix, height, width, low, high, ends, codes)
         elif free:
@@ -66,7 +66,7 @@ def work_size(height: int, width: int, count: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _pack(weights, start, height, width, prefix, rest):
+def pack(weights, start, height, width, prefix, rest):
     """``prefix[t, c, lane]``: the weight of rows < t and columns < c of matrix ``start + lane``."""
     count = lanes.width(weights)
     n = height * width

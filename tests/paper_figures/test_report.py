@@ -156,7 +156,7 @@ def test_both_sources_of_rows_are_shown_and_named(tmp_path):
     text = report.path.read_text()
     assert len(Page(text).alts) == 7
     assert text.count('class="source">this run<') == text.count('class="source">committed rows<')
-    assert "Source: this run, rademacher.jsonl: 16 rows; version 0.1.0; seed 0" in text
+    assert "Source: this run, rademacher.jsonl: 25 rows; version 0.1.0; seed 0" in text
     assert "test machine" in text
 
 

@@ -1,23 +1,18 @@
-"""Rademacher complexities: closed forms against enumeration, intervals against coverage."""
+"""Rademacher complexities of all functions and of constant predictors: exact values, two routes."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from functools import partial
+from math import comb
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from sims.rademacher import (
-    ALL_MASKS,
-    RECTANGLES,
-    catching_extremes,
-    empirical_rademacher,
-    mcdiarmid_half_width,
-)
+from sims.rademacher import ALL_MASKS, RECTANGLES, catching_extremes, empirical_rademacher
 from sims.rademacher_cells import random_rectangles
-from theory.families import AllMasks, Rectangles
+from theory.families import AllMasks, FiniteFamily, Parallelograms, Rectangles, RotatedRectangles
 from theory.rademacher import (
     catching_extremes_exact,
     rademacher_all_functions,
@@ -25,7 +20,6 @@ from theory.rademacher import (
     rademacher_brute_force_exact,
     rademacher_constant_exact,
     rademacher_grouped_exact,
-    sign_vectors,
 )
 from theory.relevance import extreme_products, relevance_level_exact
 
@@ -69,7 +63,7 @@ def test_constant_predictors_against_the_definition(name, count):
     expected = rademacher_brute_force_exact(family, targets, np.zeros(count, dtype=int))
     assert rademacher_constant_exact(family, targets) == expected
     assert rademacher_grouped_exact(family, targets, np.zeros(count)) == expected
-    estimate = empirical_rademacher(targets, name, "constant", draws=256)
+    estimate = empirical_rademacher(targets, name, predictors="constant", max_pairs=128)
     assert estimate.exact and estimate.fraction == expected
 
 
@@ -86,7 +80,7 @@ def test_prop_2_bounds_it_and_more_freedom_never_lowers_it(name):
     rho = relevance_level_exact(FAMILY[name](4, 4), targets)
     free = empirical_rademacher(targets, name).fraction
     grouped = rademacher_grouped_exact(Rectangles(4, 4), targets, [0, 0, 1, 1, 2, 2])
-    constant = empirical_rademacher(targets, name, "constant").fraction
+    constant = empirical_rademacher(targets, name, predictors="constant").fraction
     assert 0 <= constant <= free <= (1 - rho) / 4
     if name == RECTANGLES:
         assert constant <= grouped <= free
@@ -103,15 +97,15 @@ def test_all_masks_attain_one_half_exactly():
 @pytest.mark.parametrize("predictors", ["all", "constant"])
 def test_flips_transposes_and_order_leave_it(turn, predictors):
     targets = sample(9, 7, 3, 4)
-    before = empirical_rademacher(targets, RECTANGLES, predictors).fraction
-    assert empirical_rademacher(turn(targets), RECTANGLES, predictors).fraction == before
+    before = empirical_rademacher(targets, RECTANGLES, predictors=predictors).fraction
+    assert empirical_rademacher(turn(targets), RECTANGLES, predictors=predictors).fraction == before
 
 
 def test_complements_leave_the_complexity_of_all_masks():
     targets = sample(10, 7, 3, 3)
     for predictors in ("all", "constant"):
-        assert (empirical_rademacher(targets, ALL_MASKS, predictors).fraction
-                == empirical_rademacher(-targets, ALL_MASKS, predictors).fraction)
+        assert (empirical_rademacher(targets, ALL_MASKS, predictors=predictors).fraction
+                == empirical_rademacher(-targets, ALL_MASKS, predictors=predictors).fraction)
 
 
 def test_extremes_against_enumeration_with_repeated_targets():
@@ -120,53 +114,87 @@ def test_extremes_against_enumeration_with_repeated_targets():
             == catching_extremes_exact(Rectangles(3, 3), targets))
 
 
+FAMILIES = [Rectangles(3, 3), Rectangles(3, 3, max_area=4, empty=True), AllMasks(3, 3),
+            AllMasks(3, 3, empty=True), RotatedRectangles(3, 3), Parallelograms(3, 3, max_area=3),
+            FiniteFamily(sample(20, 7, 3, 3))]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=repr)
+@pytest.mark.parametrize("inputs", [None, [0, 0, 1, 1, 1, 2], [3, 3, 3, 3, 3, 3]])
+def test_every_family_and_grouping_against_enumeration(family, inputs):
+    targets = sample(21, 6, 3, 3)[[0, 1, 1, 3, 4, 5]]
+    expected = rademacher_grouped_exact(family, targets, inputs)
+    assert expected > 0
+    found = empirical_rademacher(targets, family, inputs, max_pairs=32)
+    assert found.exact and found.fraction == expected
+    assert (found.low, found.value, found.high, found.delta) == (float(expected),) * 3 + (0.0,)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=repr)
+def test_constant_predictors_are_one_group(family):
+    targets = sample(22, 5, 3, 3)
+    found = empirical_rademacher(targets, family, predictors="constant", max_pairs=16)
+    assert found.exact and found.fraction == rademacher_constant_exact(family, targets)
+    assert found.fraction == empirical_rademacher(targets, family, ["x"] * 5).fraction
+
+
 @pytest.mark.parametrize("name", [RECTANGLES, ALL_MASKS])
-def test_sampled_signs_agree_with_enumeration(name):
-    """The interval at delta = 1e-6 holds the exact value (false-alarm rate 1e-6)."""
-    targets = random_rectangles(np.random.default_rng(1), 12, 5, 5)
-    exact = float(rademacher_constant_exact(FAMILY[name](5, 5), targets)
-                  if name == RECTANGLES else
-                  empirical_rademacher(targets, name, "constant", draws=2**12).fraction)
-    mc = empirical_rademacher(targets, name, "constant", draws=4000, delta=1e-6,
-                              generator=np.random.default_rng(2))
-    assert not mc.exact and mc.low <= exact <= mc.high
-    assert abs(mc.value - exact) < 0.004  # McDiarmid's bound is loose; this is not
+def test_equal_and_opposite_targets_in_a_group_share_work(name):
+    """k equal or opposite targets give k + 1 sums; the value is that over all signs."""
+    a, b = sample(23, 2, 2, 3)
+    targets = np.stack([a, b, a, -a, -b, a])
+    found = empirical_rademacher(targets, name, np.zeros(6), max_pairs=7)
+    assert found.fraction == rademacher_constant_exact(FAMILY[name](2, 3), targets)
+    assert found.exact and found.draws == 5 * 3
+    assert not empirical_rademacher(targets, name, np.zeros(6), max_pairs=6).exact
 
 
-def test_interval_coverage():
-    """At least 1 - delta; the test fails by chance with probability below 1e-4."""
-    targets = random_rectangles(np.random.default_rng(3), 6, 4, 4)
-    exact = float(rademacher_constant_exact(Rectangles(4, 4), targets))
-    rng, runs, delta = np.random.default_rng(4), 600, 0.2
-    hits = 0
-    for _ in range(runs):
-        mc = empirical_rademacher(targets, RECTANGLES, "constant", draws=4, delta=delta,
-                                  generator=rng)
-        hits += mc.low <= exact <= mc.high
-    assert stats.binomtest(hits, runs, 1 - delta, alternative="less").pvalue > 1e-4
+@pytest.mark.parametrize("count", [1, 2, 7, 1000])
+def test_one_target_many_times_is_the_mean_of_a_random_walk(count):
+    """``E|s_1 + ... + s_k| = 2^(1-k) ceil(k/2) C(k, ceil(k/2))``, times the target's range."""
+    a = sample(24, 1, 3, 4)
+    walk = Fraction(2 * -(-count // 2) * comb(count, -(-count // 2)), 2**count)
+    (high,), (low,) = catching_extremes(a, RECTANGLES)
+    found = empirical_rademacher(np.repeat(a, count, axis=0), RECTANGLES, np.zeros(count))
+    assert found.fraction == walk * (high - low) / (4 * count)
 
 
-def test_half_width_is_the_bounded_difference_of_a_draw():
-    """Turning one sign moves a draw by at most d_i / 2N, and reaches it for all masks."""
-    targets = np.repeat(random_rectangles(np.random.default_rng(5), 1, 3, 3), 5, axis=0)
-    members = AllMasks(3, 3, empty=True).masks().reshape(-1, 9).astype(int)
-    signs = sign_vectors(5)
-    products = signs @ targets.reshape(5, -1).astype(int) @ members.T
-    draws = (products.max(axis=1) - products.min(axis=1)) / (4 * 5 * 9)
-    flips = [abs(draws - draws[np.arange(32) ^ (1 << i)]).max() for i in range(5)]
-    assert max(flips) == pytest.approx(2 / (2 * 5))
-    half = mcdiarmid_half_width(np.full(5, 2.0), draws=7, delta=0.1)
-    assert half == pytest.approx(np.sqrt(np.log(2 / 0.1) / 2 * 5 * (1 / 5) ** 2 / 7))
+def test_groups_with_equal_targets_are_the_mean_of_groups():
+    """Ten groups of three kinds, in any order of the samples."""
+    kinds = [sample(k, 3, 3, 3) for k in (30, 31, 32)]
+    which = [0, 1, 2, 0, 0, 1, 2, 2, 0, 1]
+    targets = np.concatenate([kinds[k] for k in which])
+    inputs = np.repeat(np.arange(10), 3)
+    order = np.random.default_rng(0).permutation(30)
+    alone = [empirical_rademacher(kind, RECTANGLES, np.zeros(3)).fraction for kind in kinds]
+    found = empirical_rademacher(targets[order], RECTANGLES, inputs[order])
+    assert found.fraction == sum(alone[k] for k in which) / 10
+    assert found.draws == 3 * 8 and "group" in found.method
 
 
-def test_same_generator_same_numbers_whatever_the_global_state():
-    targets = random_rectangles(np.random.default_rng(6), 20, 4, 4)
-    out = []
-    for noise in (1, 2):
-        np.random.seed(noise)  # noqa: NPY002
-        out.append(empirical_rademacher(targets, RECTANGLES, "constant", draws=50,
-                                        generator=np.random.default_rng(7)))
-    assert out[0] == out[1]
+def test_labels_may_be_anything_that_compares():
+    targets = sample(25, 4, 2, 2)
+    expected = rademacher_grouped_exact(Rectangles(2, 2), targets, [0, 1, 0, 1])
+    for labels in (["b", "a", "b", "a"], [2.5, -1.0, 2.5, -1.0], [7, 5, 7, 5], [True, False] * 2):
+        assert empirical_rademacher(targets, RECTANGLES, labels).fraction == expected
+
+
+def test_the_class_grows_with_its_freedom_and_with_its_family():
+    targets = sample(26, 6, 3, 3)
+    groupings = (np.zeros(6), [0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 2, 2], None)
+    small, large = Rectangles(3, 3, max_area=3), RotatedRectangles(3, 3)
+    values = [[empirical_rademacher(targets, family, inputs).fraction for inputs in groupings]
+              for family in (small, large)]
+    assert all(a < b for row in values for a, b in zip(row, row[1:], strict=False))
+    assert all(a < b for a, b in zip(*values, strict=True))
+
+
+def test_turning_a_target_over_changes_nothing():
+    targets = sample(27, 5, 3, 3)
+    turned = targets * np.array([1, -1, -1, 1, -1], dtype=np.int8)[:, None, None]
+    for inputs in (None, np.zeros(5), [0, 0, 1, 1, 1]):
+        assert (empirical_rademacher(targets, RECTANGLES, inputs).fraction
+                == empirical_rademacher(turned, RECTANGLES, inputs).fraction)
 
 
 def test_random_rectangles_are_uniform_over_the_family():
@@ -182,13 +210,17 @@ MASK = np.array([[[1, -1]]])
 
 @pytest.mark.parametrize("call,words", [
     (lambda: empirical_rademacher(MASK, "circles"), "family must be one of"),
-    (lambda: empirical_rademacher(MASK, RECTANGLES, "some"), "predictors must be one of"),
+    (lambda: empirical_rademacher(MASK, predictors="some"), "predictors must be one of .*'some'"),
     (lambda: empirical_rademacher(MASK, delta=1.0), r"delta must be in \(0, 1\), got 1.0"),
     (lambda: empirical_rademacher(MASK, draws=0), "draws must be a positive integer, got 0"),
     (lambda: empirical_rademacher(MASK[:0]), "N >= 1"),
     (lambda: empirical_rademacher(0 * MASK), "values in"),
-    (lambda: empirical_rademacher(np.repeat(MASK, 9, 0), RECTANGLES, "constant", draws=3),
-     "generator is needed"),
+    (lambda: empirical_rademacher(MASK, draws=2.5), "draws must be a positive integer, got 2.5"),
+    (lambda: empirical_rademacher(MASK, max_pairs=-1), "max_pairs must be a non-negative integer"),
+    (lambda: empirical_rademacher(MASK, seed=-1), "seed must be a non-negative integer, got -1"),
+    (lambda: empirical_rademacher(MASK, Rectangles(2, 1)), "share a grid"),
+    (lambda: empirical_rademacher(MASK, RECTANGLES, [0, 1]), r"inputs must have shape \(1,\)"),
+    (lambda: empirical_rademacher(MASK, RECTANGLES, [np.nan]), "labels that equal themselves"),
     (lambda: rademacher_all_functions([], []), "N must be at least 1"),
     (lambda: rademacher_all_functions([1.5], [0.0]), r"\[-1, 1\], got 1.5"),
     (lambda: rademacher_all_functions([0.0], [0.5]), "at least min_catching"),
@@ -205,6 +237,16 @@ MASK = np.array([[[1, -1]]])
 ])
 def test_bad_input(call, words):
     with pytest.raises(ValueError, match=words):
+        call()
+
+
+@pytest.mark.parametrize("call,words", [
+    (lambda: empirical_rademacher(MASK, MASK), "Family or a name, got ndarray"),
+    (lambda: empirical_rademacher(MASK, predictors=3), "with maximise.signs., got int"),
+    (lambda: empirical_rademacher(MASK == 1), "booleans"),
+])
+def test_bad_types(call, words):
+    with pytest.raises(TypeError, match=words):
         call()
 
 

@@ -1,0 +1,122 @@
+"""The benchmark's rows as a table, and its command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sims.bench import GOALS, rows
+
+OUT = "runs/sims/bench.jsonl"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``python -m sims bench``."""
+    parser.add_argument("--quick", action="store_true",
+                        help="sides up to 28 (axis-aligned) and 14 (rotated): under a minute")
+    parser.add_argument("--out", metavar="FILE", default=OUT,
+                        help=f"rows are written here (default: {OUT})")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Measure, print the table, write the rows; returns the exit code."""
+    from sims.rows import RowWriter, provenance
+
+    origin = provenance()
+    found: list[dict[str, Any]] = []
+    Path(args.out).unlink(missing_ok=True)
+    with RowWriter(args.out) as writer:
+        for row in rows(args.quick):
+            found.append(row)
+            writer.append({**row, "provenance": origin})
+            print(f"  {row['family']} {row['side']}x{row['side']}, {row['solver']}: "
+                  f"{_time(row['microseconds'])}", file=sys.stderr)
+    print(table(found, origin["machine"]))
+    print(f"rows: {args.out}")
+    return 0
+
+
+def table(found: Sequence[dict[str, Any]], machine: str) -> str:
+    """The side-by-side table, with the machine, the goals and the fraction of the peak."""
+    first = found[0]
+    lines = [f"machine: {first['cpu']} ({machine})",
+             f"vector peak, measured: {first['peak_vector_operations'] / 1e9:.1f} G vector "
+             "operations a second on int16 lanes, one core",
+             "CPU time of one thread; best of the turns; random +-1 fields", ""]
+    for family in dict.fromkeys(row["family"] for row in found):
+        mine = [row for row in found if row["family"] == family]
+        sides = sorted({row["side"] for row in mine})
+        cells = {(row["solver"], row["side"]): row for row in mine}
+        solvers = list(dict.fromkeys(row["solver"] for row in mine))
+        width = max(len(name) for name in solvers) + 2
+        lines.append(f"{family} rectangles, time a matrix (times ours)")
+        lines.append(" " * width + "".join(f"{f'{s}x{s}':>20}" for s in sides))
+        for name in solvers:
+            texts = [_cell(cells.get((name, side))) for side in sides]
+            lines.append(f"{name:<{width}}" + "".join(f"{text:>20}" for text in texts))
+        lines.append("")
+    lines += _fractions(found) + _verdicts(found)
+    wrong = [row["key"] for row in found if row["agree"] is False]
+    lines.append(f"disagreements about a maximum: {', '.join(wrong) or 'none'}")
+    return "\n".join(lines)
+
+
+def _fractions(found: Sequence[dict[str, Any]]) -> list[str]:
+    out = ["fraction of the vector peak (7 operations a column and strip, 32 matrices a vector)"]
+    for row in found:
+        if "fraction_of_peak" in row:
+            inside = row["vector_operations"] / (row["kernel_microseconds"] * 1e-6
+                                                 * row["peak_vector_operations"])
+            out.append(f"  {row['side']}x{row['side']}: {row['fraction_of_peak']:.0%} of the call, "
+                       f"{inside:.0%} of the kernel, {row['packing_share']:.0%} of which packs")
+    out.append("  not more, because: each 7 operations need 2 loads (and above the first cache's "
+               "48 KiB wait for the second);")
+    out.append("  every strip ends with 6 operations for value and place; matrices are converted, "
+               "checked and transposed first.")
+    return [*out, ""]
+
+
+def _verdicts(found: Sequence[dict[str, Any]]) -> list[str]:
+    cells = {(row["family"], row["solver"], row["side"]): row for row in found}
+    out = ["goals"]
+    peers = {"kadane": "numba Kadane", "pyscan": "pyscan-stats (maximum only)"}
+    for peer, goals in GOALS["axis-aligned"].items():
+        for side, goal in goals.items():
+            row = cells.get(("axis-aligned", peers[peer], side))
+            if row is not None:
+                out.append(_verdict(f"{side}x{side}: {row['times_ours']:.0f} times faster than "
+                                    f"{peers[peer]}, aim {goal:.0f}", row["times_ours"] >= goal))
+    for family, goals in (("axis-aligned", GOALS["microseconds"]), ("rotated", GOALS["rotated"])):
+        for side, goal in goals.items():
+            row = cells.get((family, "ours", side))
+            if row is not None:
+                out.append(_verdict(f"{family} {side}x{side}: {_time(row['microseconds'])}, aim "
+                                    f"{_time(goal)}", row["microseconds"] <= goal))
+    limited = [row for row in found if row["solver"].startswith("ours, ")
+               and "witnesses" not in row["solver"]]
+    if limited:
+        worst = max(limited, key=lambda row: row["times_ours"])
+        out.append(_verdict(f"with limits at most {worst['times_ours']:.1f} times as long "
+                            f"({worst['side']}x{worst['side']}, {worst['solver'][6:]}), aim "
+                            f"{GOALS['limits']:.0f}", worst["times_ours"] <= GOALS["limits"]))
+    return [*out, ""]
+
+
+def _verdict(text: str, reached: bool) -> str:
+    return f"  {'reached' if reached else 'MISSED '}  {text}"
+
+
+def _cell(row: dict[str, Any] | None) -> str:
+    if row is None:
+        return "-"
+    return f"{_time(row['microseconds'])} ({row['times_ours']:.3g})"
+
+
+def _time(microseconds: float) -> str:
+    for unit, size in (("s", 1e6), ("ms", 1e3), ("us", 1.0)):
+        if microseconds >= size:
+            return f"{microseconds / size:.3g} {unit}"
+    return f"{microseconds * 1e3:.3g} ns"
