@@ -10,6 +10,7 @@ from numba import njit
 
 from sims.supremum import lanes
 
+
 @njit(cache=True)
 def kadane(weights: Any, values: Any) -> None:
     """Maximum and minimum over all rectangles, one matrix at a time: ``values`` ``(2, B)`` out.

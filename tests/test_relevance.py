@@ -40,6 +40,17 @@ def test_pairs_of_families(grid):
         assert relevance_level_exact(one, two) == by_pairs(one, two), (one, two)
 
 
+@pytest.mark.parametrize("grid", [(1, 1), (1, 2), (2, 2), (2, 4), (3, 3)])
+def test_rotated_rectangles_under_limits_on_the_area(grid):
+    n = grid[0] * grid[1]
+    for k, k2 in product(range(1, n + 1), repeat=2):
+        pair = [RotatedRectangles(*grid, max_area=a) for a in (k, k2)]
+        assert relevance_closed_form(*pair) == relevance_level_exact(*pair)
+    free = RotatedRectangles(*grid)
+    assert relevance_closed_form(RotatedRectangles(*grid, max_area=1), free) == (1 if n == 1 else -1)
+    assert relevance_closed_form(RotatedRectangles(*grid, min_side=0.5), free) is None
+
+
 @given(st.data())
 def test_extremes_by_enumeration(data):
     grid = data.draw(st.sampled_from(GRIDS))

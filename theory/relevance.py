@@ -86,6 +86,8 @@ def relevance_closed_form(family: Family, inputs: Family) -> Fraction | None:
     * the same box zone of z > 1 positions for both: :math:`1-2z/n`.
     * areas at most k1 and k2, with k1' <= k1, k2' <= k2 the largest areas attained, if two disjoint
       rectangles of k1' and k2' positions fit: :math:`1-2(k_1'+k_2')/n`.
+    * rotated rectangles with areas at most k1 and k2, n > 1: :math:`\max(-1, 1-2(k_1+k_2)/n)`: in a
+      direction without ties the first k1 and the last k2 positions are rotated rectangles.
     """
     if inputs.shape != family.shape:
         raise ValueError(f"families must share their grid, got {family.shape} and {inputs.shape}")
@@ -96,6 +98,8 @@ def relevance_closed_form(family: Family, inputs: Family) -> Fraction | None:
         return None
     if n > 1 and all(_unlimited(f) for f in (family, inputs)):
         return Fraction(-1)
+    if all(isinstance(f, RotatedRectangles) for f in (family, inputs)):
+        return _rotated_area_form(family, inputs, n)
     if not all(isinstance(f, Rectangles) for f in (family, inputs)):
         return None
     form = _zone_form(family, inputs, n)
@@ -126,6 +130,17 @@ def _area_form(first: Rectangles, second: Rectangles, n: int) -> Fraction | None
     (k1, shapes1), (k2, shapes2) = best
     fit = any(h1 + h2 <= height or w1 + w2 <= width for h1, w1 in shapes1 for h2, w2 in shapes2)
     return Fraction(n - 2 * (k1 + k2), n) if fit else None
+
+
+def _rotated_area_form(
+    first: RotatedRectangles, second: RotatedRectangles, n: int
+) -> Fraction | None:
+    total = 0
+    for f in (first, second):
+        if not _everywhere(f) or f.min_area > 1 or f.min_side > 0 or f.max_side is not None:
+            return None
+        total += n if f.max_area is None else min(f.max_area, n)
+    return max(Fraction(-1), Fraction(n - 2 * total, n)) if n > 1 else Fraction(1)
 
 
 def _unlimited(f: Any, *, zone: bool = True) -> bool:

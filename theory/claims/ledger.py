@@ -13,6 +13,7 @@ from theory.claims.model import Claim
 MODULES = (
     "theory.claims.ledger_4",
     "theory.claims.ledger_5_1_relevance",
+    "theory.claims.ledger_5_1_rotated",
     "theory.claims.ledger_5_1_bounds",
     "theory.claims.ledger_5_1_sharp",
     "theory.claims.ledger_5_1_h1",
