@@ -48,7 +48,7 @@ def test_rotated_rectangles_under_limits_on_the_area(grid):
         assert relevance_closed_form(*pair) == relevance_level_exact(*pair)
     free = RotatedRectangles(*grid)
     assert relevance_closed_form(RotatedRectangles(*grid, max_area=1), free) == (1 if n == 1 else -1)
-    assert relevance_closed_form(RotatedRectangles(*grid, min_side=0.5), free) is None
+    assert relevance_closed_form(RotatedRectangles(*grid, min_side=1.5), free) is None
 
 
 @given(st.data())
