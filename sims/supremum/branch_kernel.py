@@ -20,6 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from sims.supremum.branch_tables import Tables
+
 _CLIMBS = 8
 _WIDE = 8
 
@@ -76,7 +78,10 @@ class Heap(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def search(weights, tables, limits, heap, work, budget, gap):
+def search(
+    weights: np.ndarray, tables: Tables, limits: Limits, heap: Heap, work: Work, budget: int,
+    gap: float,
+) -> None:
     """Bound nodes until ``budget`` of them have been, or nothing above best + gap is open.
 
     Works on ``heap`` in place; a later call with a larger budget goes on where this one stopped.
@@ -204,12 +209,14 @@ def _drop(heap):
 
 
 @njit(nogil=True, cache=True)
-def best_range(weights, tables, limits, axis, node, work):
+def best_range(
+    weights: np.ndarray, tables: Tables, limits: Limits, axis: int, node: tuple[int, ...], work: Work,
+) -> tuple[bool, float, int, int]:
     """An upper bound of the weights in a node, and the range along ``axis`` that has it.
 
     Args:
         weights: ``(n,)`` int64 or float64.
-        tables: :class:`sims.supremum.branch_tables.Tables`; limits, work: as their classes say.
+        tables, limits, work: as their classes say.
         axis: along which the range is sought; the strip lies across the other axis.
         node: g, c0, c1, i0, i1, j0, j1.
 
@@ -303,17 +310,14 @@ def _allowance(tables, c0, c1):
     """(longest, shortest): what a length at one end of c0..c1 must not exceed, and what the gap
     between the neighbours must exceed at one end, for a range to be admissible somewhere in c0..c1.
 
-    A difference of projections is concave in the angle where it is not negative.  So it is least at
-    an end; and it exceeds its larger end by at most ``R angle^2 / 8`` for points at most R apart,
-    where ``angle^2 <= 1.24 chord^2`` up to 90 degrees.  At one direction the limits are met to
-    ``tie``, as the theory has it; over several the tolerance is on the safe side.
+    Inside a sector every difference of projections is monotone in the angle: the derivative along
+    u is the difference along v, whose sign is fixed there.  So the ends have the extremes.  At one
+    direction the limits are met to ``tie``, as the theory has it; over several the tolerance is on
+    the safe side.
     """
     if c0 == c1:
         return tables.high + tables.tie, tables.low + tables.tie
-    a, b = tables.directions[c0], tables.directions[c1]
-    far = tables.points[-1]
-    bulge = 0.16 * ((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) * np.sqrt(far[0] ** 2 + far[1] ** 2)
-    return tables.high + 2 * tables.tie, tables.low - tables.tie - bulge
+    return tables.high + 2 * tables.tie, tables.low - tables.tie
 
 
 @njit(nogil=True, cache=True)
