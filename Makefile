@@ -50,7 +50,7 @@ reproduce: $(STAMP)
 	@mkdir -p $(RUN); rc=0; $(PY) -m theory verify --json $(RUN)/ledger.json --resume || rc=$$?; \
 	 if [ $$rc -gt 1 ]; then exit $$rc; fi; echo $$rc > $(RUN)/ledger.exit
 	@echo "== 2/4 Rademacher complexities"
-	@$(PY) -m sims run rademacher --preset quick --out $(RUN)/rademacher.jsonl
+	@$(PY) -m sims run rademacher --preset quick --out $(RUN)
 	@echo "== 3/4 networks on shapes"
 	@$(PY) -m training sweep --preset quick --out $(RUN)/training.jsonl
 	@echo "== 4/4 figures and report"

@@ -69,7 +69,8 @@ def axis_aligned(side: int, peak: float, seed: int) -> list[dict[str, Any]]:
             "ours, zone with holes": {"witnesses": False, "zone": zone},
         }.items()}
     few = {"numba Kadane": max(8, 2**21 // side**3),
-           "numba Kadane without branches": max(8, 2**21 // side**3), "NumPy": max(8, 2**20 // side**3),
+           "numba Kadane without branches": max(8, 2**21 // side**3),
+           "NumPy": max(8, 2**20 // side**3),
            "PyTorch (CPU)": max(8, 2**20 // side**3)}
     peers = {"numba Kadane": lambda w: maxima(kadane, w),
              "numba Kadane without branches": lambda w: maxima(kadane_without_branches, w),
@@ -178,25 +179,27 @@ def _torch_maxima(weights: np.ndarray) -> np.ndarray:
 
 
 def _shares(weights: np.ndarray, side: int) -> dict[str, float]:
-    """Shares of the kernel's time: packing (transposition and prefix sums), and the strips."""
+    """Time of the kernel alone, and the share of packing (transposition and prefix sums) in it."""
+    from sims.bench_peers import pack_all
     from sims.supremum import axis_kernel
     from sims.supremum.lanes import aligned, lane_count
 
     count = lane_count(np.int16)
-    one = weights[:count].reshape(count, -1).astype(np.int16)
+    some = weights[:16 * count]
+    some = some[:len(some) // count * count].reshape(-1, side * side).astype(np.int16)
     work = aligned((axis_kernel.work_size(side, side, count),), np.int16)
     ends, codes = aligned((2 * count,), np.int16), aligned((2 * count,), np.int16)
     limits = np.tile([1, side], (side + 1, 1))
-    values, places = np.empty((2, count), np.int16), np.empty((2, 0, 4), np.int64)
+    values, places = np.empty((2, len(some)), np.int16), np.empty((2, 0, 4), np.int64)
     info = np.iinfo(np.int16)
     size = (side + 1) ** 2 * count
     calls = {
-        "all": lambda: axis_kernel.solve(one, np.zeros((0, 0), bool), limits, info.min, info.max,
+        "all": lambda: axis_kernel.solve(some, np.zeros((0, 0), bool), limits, info.min, info.max,
                                          work, ends, codes, values, places),
-        "pack": lambda: axis_kernel.pack(one, 0, side, side, work[:size], work[size:]),
+        "pack": lambda: pack_all(some, side, work[:size], work[size:]),
     }
-    repeats = max(1, 10**6 // side**3)
+    repeats = max(1, 10**6 // (side**3 * len(some) // count))
     seconds, _ = _turns({name: lambda call=call: [call() for _ in range(repeats)]
-                         for name, call in calls.items()})
-    kernel = seconds["all"] / repeats / count * 1e6
-    return {"kernel_microseconds": kernel, "packing_share": seconds["pack"] / seconds["all"]}
+                         for name, call in calls.items()}, least=3)
+    return {"kernel_microseconds": seconds["all"] / repeats / len(some) * 1e6,
+            "packing_share": seconds["pack"] / seconds["all"]}

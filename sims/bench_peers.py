@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from sims.supremum import lanes
+from sims.supremum import axis_kernel, lanes
 
 
 @njit(cache=True)
@@ -91,6 +91,13 @@ def pyscan_seconds(weights: np.ndarray) -> tuple[float, np.ndarray]:
         seconds += time.thread_time() - start
         values[k] = found.fValue()
     return seconds, values
+
+
+@njit(nogil=True, cache=True)
+def pack_all(weights: Any, side: int, prefix: Any, rest: Any) -> None:
+    """The packing of :mod:`sims.supremum.axis_kernel` alone, for all of ``weights`` ``(B, n)``."""
+    for start in range(0, len(weights), lanes.width(weights)):
+        axis_kernel.pack(weights, start, side, side, prefix, rest)
 
 
 def vector_peak(repeats: int = 5) -> float:

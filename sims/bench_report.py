@@ -1,8 +1,7 @@
-"""The benchmark's rows as a table, and its command."""
+"""The benchmark's rows as a table."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,33 +9,28 @@ from typing import Any
 
 from sims.bench import GOALS, rows
 
-OUT = "runs/sims/bench.jsonl"
 
+def bench(out: str | Path, *, quick: bool = False) -> str:
+    """Measure, write the rows to ``out`` as they come, and return the table.
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of ``python -m sims bench``."""
-    parser.add_argument("--quick", action="store_true",
-                        help="sides up to 28 (axis-aligned) and 14 (rotated): under a minute")
-    parser.add_argument("--out", metavar="FILE", default=OUT,
-                        help=f"rows are written here (default: {OUT})")
+    Rows of an earlier run with the same keys are superseded (ratios are of one run).
 
-
-def main(args: argparse.Namespace) -> int:
-    """Measure, print the table, write the rows; returns the exit code."""
+    Raises:
+        ValueError: ``out`` is a folder, or no file of rows.
+    """
     from sims.rows import RowWriter, provenance
 
+    if Path(out).is_dir():
+        raise ValueError(f"--out must be a file of rows, got the folder {out}")
     origin = provenance()
     found: list[dict[str, Any]] = []
-    Path(args.out).unlink(missing_ok=True)
-    with RowWriter(args.out) as writer:
-        for row in rows(args.quick):
+    with RowWriter(out) as writer:
+        for row in rows(quick):
             found.append(row)
             writer.append({**row, "provenance": origin})
-            print(f"  {row['family']} {row['side']}x{row['side']}, {row['solver']}: "
+            print(f"{row['family']} {row['side']}x{row['side']}, {row['solver']}: "
                   f"{_time(row['microseconds'])}", file=sys.stderr)
-    print(table(found, origin["machine"]))
-    print(f"rows: {args.out}")
-    return 0
+    return f"{table(found, origin['machine'])}\nrows: {out}"
 
 
 def table(found: Sequence[dict[str, Any]], machine: str) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,30 @@ class RowsError(ValueError):
 
 def provenance() -> dict[str, Any]:
     """Command, machine and versions of this process (torch is looked up, not imported)."""
+    return {"command": " ".join(["python -m " + _module_name(), *sys.argv[1:]]), **machine()}
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """The machine and the versions of what this process computes with."""
     try:
         torch = metadata.version("torch")
     except metadata.PackageNotFoundError:
         torch = None
     return {
-        "command": " ".join(["python -m " + _module_name(), *sys.argv[1:]]),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         "numpy": metadata.version("numpy"),
         "torch": torch,
     }
+
+
+@cache
+def code_hash() -> str:
+    """A short hash of the source files of ``theory`` and ``sims``, taken once a process."""
+    from theory.claims.runner import code_hash as hash_with_theory
+
+    return hash_with_theory(*sorted(Path(__file__).parent.rglob("*.py")))
 
 
 def read_rows(path: str | Path) -> list[dict[str, Any]]:
@@ -62,28 +76,50 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
+def end_of_whole_lines(data: bytes) -> int:
+    """Where the last line of a file of rows starts if a kill left it half written, else the end.
+
+    >>> end_of_whole_lines(b'{"key": "a"}\\n{"key": "b')
+    13
+    >>> end_of_whole_lines(b'{"key": "a"}\\n{"key": "b"}')
+    25
+    """
+    end = data.rfind(b"\n") + 1
+    try:
+        json.loads(data[end:])
+    except ValueError:
+        return end
+    return len(data)
+
+
 class RowWriter:
     """Appends rows to a file and knows the keys that are there.
 
-    Rows of another version of quadrat do not count as there: their cells are run again, and
-    :func:`read_rows` takes the newer row.  A line that an interrupted run left half written is
-    cut off.  Use as a context manager.
+    Rows of another version of quadrat, or (with ``code``) of other code, do not count as there:
+    their cells are run again, and :func:`read_rows` takes the newer row.  A line that an
+    interrupted run left half written is cut off.  Use as a context manager.
+
+    Args:
+        path: the file; it and its folder are made if they are not there.
+        code: the hash of the code that computes the rows; written into each.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, code: str | None = None) -> None:
         self.path = Path(path)
+        self.head: dict[str, Any] = {"schema": SCHEMA, "version": __version__}
+        if code is not None:
+            self.head["code"] = code
         self.keys: set[str] = set()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():
-            rows = read_rows(self.path)
-            self.keys = {row["key"] for row in rows if row.get("version") == __version__}
+            self.keys = {row["key"] for row in read_rows(self.path)
+                         if all(row.get(name) == value for name, value in self.head.items())}
             self._mend()
         self._file = self.path.open("a", encoding="utf-8")
 
     def append(self, row: dict[str, Any]) -> None:
         """Write one row and flush it to disk."""
-        full = {"schema": SCHEMA, "version": __version__, **row}
-        self._file.write(json.dumps(full, allow_nan=False) + "\n")
+        self._file.write(json.dumps({**self.head, **row}, allow_nan=False) + "\n")
         self._file.flush()
         self.keys.add(row["key"])
 
@@ -95,15 +131,11 @@ class RowWriter:
 
     def _mend(self) -> None:
         data = self.path.read_bytes()
-        if not data or data.endswith(b"\n"):
-            return
-        end = data.rfind(b"\n") + 1
-        try:
-            json.loads(data[end:])
-        except ValueError:
+        end = end_of_whole_lines(data)
+        if end < len(data):
             with self.path.open("r+b") as file:
                 file.truncate(end)
-        else:
+        elif data and not data.endswith(b"\n"):
             with self.path.open("ab") as file:
                 file.write(b"\n")
 

@@ -1,7 +1,9 @@
-"""Running a simulation: its cells one by one, rows to disk as they come, resumable by key.
+"""Running a simulation: its cells on one process or many, rows to disk as they come, resumable.
 
 A simulation is a module with ``PRESETS``, ``cells(preset, seed)`` (dicts with ``kind`` and ``key``)
-and ``compute(cell)`` (a dict of numbers that depends on nothing but the cell).
+and ``compute(cell)`` (a dict of numbers that depends on nothing but the cell).  Rows are in the
+order in which cells were completed, which differs from run to run as soon as there are two workers;
+their numbers do not.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import importlib
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,45 +32,105 @@ SIMULATIONS = {
         Simulation("rademacher",
                    "exact empirical Rademacher complexity of rectangles and of all masks against N",
                    "sims.rademacher_cells"),
+        Simulation("theorem-1", "Theorem 1: coverage, slack and the memorising adversary",
+                   "sims.theorem_1_cells"),
+        Simulation("relevance",
+                   "relevance level against limits on areas: exact, axis-aligned and rotated",
+                   "sims.relevance_cells"),
+        Simulation("theorem-2",
+                   "Theorem 2: the sandwich, its tightness and the largest non-monotone gap",
+                   "sims.theorem_2_cells"),
+        Simulation("injectivity", "collisions of the attention module found by optimisation",
+                   "sims.injectivity_cells"),
+        Simulation("theorem-3", "Theorem 3: coverage on classes of known complexity",
+                   "sims.theorem_3_cells"),
     )
 }
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run went: rows written, cells found done, wall time."""
+    """How a run went.
+
+    Attributes:
+        written: rows written.
+        found: cells that were done already.
+        seconds: wall time.
+        failures: the cells without a row, each as ``"KEY: why"``.
+    """
 
     written: int
     found: int
     seconds: float
+    failures: tuple[str, ...] = ()
 
 
-def run(name: str, preset: str, out: str | Path, seed: int = 0) -> Outcome:
-    """Run the cells of a preset that ``out`` does not hold yet.
+def run(
+    name: str, preset: str, out: str | Path, seed: int = 0, *,
+    workers: int = 1, scheduler: str | None = None,
+) -> Outcome:
+    """Run the cells of a preset that the file ``out/NAME.jsonl`` does not hold yet.
+
+    A row counts as done if quadrat's version and its code (:func:`sims.rows.code_hash`) are still
+    those that wrote it.  A cell that fails does not stop the others.
+
+    Args:
+        name: one of ``SIMULATIONS``.
+        preset: one of its presets.
+        out: the folder of the files of rows.
+        seed: an integer >= 0.
+        workers: processes on this machine; 1 computes in this process.
+        scheduler: the address of a Dask scheduler whose workers compute instead.
 
     Raises:
-        ValueError: an unknown simulation or preset, a negative seed, an ``out`` that is no file of
-            rows (:class:`sims.rows.RowsError`).
+        ValueError: an unknown simulation or preset, a negative seed, less than one worker, an
+            ``out`` that is no folder, a file that holds no rows (:class:`sims.rows.RowsError`).
+        sims.workers.WorkersError: no workers that compute the same numbers as this process.
     """
-    from sims.rows import RowWriter, provenance
+    from sims.rows import RowWriter, code_hash, provenance
 
-    if name not in SIMULATIONS:
-        raise ValueError(f"simulation must be one of {tuple(SIMULATIONS)}, got {name!r}")
+    path = rows_file(name, out)
     module = importlib.import_module(SIMULATIONS[name].module)
     if preset not in module.PRESETS:
         raise ValueError(f"preset must be one of {tuple(module.PRESETS)}, got {preset!r}")
     if seed < 0:
         raise ValueError(f"seed must be a non-negative integer, got {seed}")
-    start, origin = time.perf_counter(), provenance()
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    start = time.perf_counter()
+    origin = {**provenance(), **({"workers": workers} if scheduler is None else
+                                 {"scheduler": scheduler})}
     cells = module.cells(preset, seed)
-    with RowWriter(out) as writer:
+    if len({cell["key"] for cell in cells}) < len(cells):
+        raise ValueError(f"{name}: keys of cells must differ")
+    failures = []
+    with RowWriter(path, code_hash()) as writer:
         todo = [cell for cell in cells if cell["key"] not in writer.keys]
-        for cell in track(todo, name, done=len(cells) - len(todo)):
-            began = time.perf_counter()
-            numbers = module.compute(cell)
-            writer.append({**cell, **numbers, "seconds": round(time.perf_counter() - began, 6),
-                           "provenance": origin})
-    return Outcome(len(todo), len(cells) - len(todo), time.perf_counter() - start)
+        found = len(cells) - len(todo)
+        with (closing(_results(module.__name__, todo, workers, scheduler)) as results,
+              closing(track(range(len(todo)), name, done=found)) as steps):
+            for _, result in zip(steps, results, strict=True):
+                if result.numbers is None:
+                    failures.append(f"{result.cell['key']}: {result.error}")
+                    continue
+                writer.append({**result.cell, "seed": seed, **result.numbers,
+                               "seconds": round(result.seconds, 6),
+                               "provenance": {**origin, **result.origin}})
+    return Outcome(len(todo) - len(failures), found, time.perf_counter() - start, tuple(failures))
+
+
+def rows_file(name: str, out: str | Path) -> Path:
+    """The file of a simulation's rows in the folder ``out``.
+
+    Raises:
+        ValueError: an unknown simulation, an ``out`` that is or looks like a file.
+    """
+    if name not in SIMULATIONS:
+        raise ValueError(f"simulation must be one of {tuple(SIMULATIONS)}, got {name!r}")
+    folder = Path(out)
+    if folder.suffix == ".jsonl" or folder.is_file():
+        raise ValueError(f"out must be a folder (rows go to FOLDER/{name}.jsonl), got {out}")
+    return folder / f"{name}.jsonl"
 
 
 def track(todo: Sequence[Any], name: str, done: int = 0) -> Iterator[Any]:
@@ -91,3 +154,23 @@ def track(todo: Sequence[Any], name: str, done: int = 0) -> Iterator[Any]:
         if i % step == 0 or i == len(todo):
             seconds = time.perf_counter() - start
             print(f"{name}: {done + i}/{total} cells, {seconds:.1f} s", file=sys.stderr)
+
+
+def _results(
+    module: str, todo: list[dict[str, Any]], workers: int, scheduler: str | None
+) -> Iterator[Any]:
+    """The :class:`sims.workers.Result` of every cell, computed as asked."""
+    if not todo:
+        return
+    if scheduler is not None:
+        from sims.workers_dask import on_scheduler
+
+        yield from on_scheduler(module, todo, scheduler)
+    elif workers > 1:
+        from sims.workers_local import in_processes
+
+        yield from in_processes(module, todo, workers)
+    else:
+        from sims.workers import in_this_process
+
+        yield from in_this_process(module, todo)

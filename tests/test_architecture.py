@@ -115,9 +115,17 @@ def test_list_is_fast_and_light():
 def test_requirements_are_what_is_imported():
     import tomllib
 
-    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    listed = [*project["dependencies"], *extras["bench"], *extras["cluster"]]
     names = {d.split(">")[0].replace("-", "_") for d in listed}
-    modules = {"pillow": "PIL", "z3_solver": "z3"}
+    modules = {"pillow": "PIL", "z3_solver": "z3", "pyscan_stats": "pyscan"}
     used = {m.split(".")[0] for p in FILES for m in imports(p)}
     third_party = used - set(sys.stdlib_module_names) - set(ROOMS) - {"__future__"}
     assert third_party == {modules.get(n, n) for n in names}
+
+
+def test_extras_are_imported_only_where_they_are_used():
+    for path in FILES:
+        assert not {"pyscan", "distributed"} & {m.split(".")[0] for m in imports(
+            path, top_level_only=True)}, path

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
 from pathlib import Path
 from typing import Any
 
-from sims.rows import RowWriter, provenance
+from sims.rows import RowWriter, end_of_whole_lines, provenance
 
 
 class TrainingRows(RowWriter):
@@ -35,12 +34,8 @@ def set_aside_damage(path: Path) -> None:
     if not path.is_file():
         return
     data = path.read_bytes()
-    end = data.rfind(b"\n") + 1
-    if end == len(data):
-        return
-    try:
-        json.loads(data[end:])
-    except ValueError:
+    end = end_of_whole_lines(data)
+    if end < len(data):
         aside = path.with_name(path.name + ".damaged")
         with aside.open("ab") as file:
             file.write(data[end:] + b"\n")

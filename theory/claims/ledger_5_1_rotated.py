@@ -40,11 +40,11 @@ def _rotated_proof() -> Proof:
     sizes = z3.And(s >= 0, t >= 0, both >= 0, both <= s, both <= t, s + t - both <= n, s <= k1, t <= k2,
                    k1 <= n, k2 <= n)
     worst = z3.If(k1 + k2 <= n, n - 2 * (k1 + k2), -n)
-    return smt("n Psi = n - 2 |S xor T|, and |S xor T| is at most k1 + k2 and at most n (lemma 1). In a "
-               "direction in which no two positions tie, a half-plane and a half-plane from the other "
-               "side hold any number of positions, and a large rectangle holds what a half-plane "
-               "holds: the first s = min(k1, n - 1) and the last min(k2, n - s) positions are disjoint "
-               "members, not empty, that attain it (lemma 2).",
+    return smt("n Psi = n - 2 |S xor T|, and |S xor T| is at most k1 + k2 and at most n (lemma 1). "
+               "In a direction in which no two positions tie, a half-plane and a half-plane from the "
+               "other side hold any number of positions, and a large rectangle holds what a "
+               "half-plane holds: the first s = min(k1, n - 1) and the last min(k2, n - s) positions "
+               "are disjoint members, not empty, that attain it (lemma 2).",
                z3.Implies(sizes, n - 2 * (s + t - 2 * both) >= worst),
                z3.Implies(z3.And(n >= 2, k1 >= 1, k2 >= 1, k1 <= n, k2 <= n,
                                  s == z3.If(k1 < n, k1, n - 1),
