@@ -119,7 +119,9 @@ class _Verification(Evaluation):
         implied = False
         if claim.implied_by is not None and not self.refuted:
             implied = self._implied(claim.implied_by)
-        measured = self._measure() if claim.measure is not None else False
+        measured = claim.measure is not None and self._measure(claim.measure)
+        if claim.simulated is not None:
+            self._measure(claim.simulated)
         status = self._status(proof, exhausted, unmet, implied, measured)
         return Verdict(
             claim=claim, status=status, evidence=tuple(self.evidence),
@@ -380,8 +382,8 @@ class _Verification(Evaluation):
             return abs(other) - abs(mine)
         return mine - other
 
-    def _measure(self) -> bool:
-        outcome = self.claim.measure()
+    def _measure(self, source: Callable[[], Any]) -> bool:
+        outcome = source()
         if outcome is None:
             self.evidence.append(Evidence("measured", "no measurement available here"))
             return False

@@ -85,6 +85,8 @@ class Claim:
             exceeds this one's).
         unsatisfiable: () -> True | False | None | Proof that no instance meets the assumptions.
         measure: () -> :class:`Measurement` (or a mapping of numbers).
+        simulated: () -> :class:`Measurement`: what rows of simulations say of it; further evidence,
+            which decides no status.
         tolerance: float margins above ``-tolerance`` count as holding; Fractions and ints get 0.
         amendment: the statement that holds instead, a claim of its own.
         origin: ``paper``, ``amended``, ``beyond`` (not in the paper) or ``user``.
@@ -109,6 +111,7 @@ class Claim:
     implied_by: Claim | None = None
     unsatisfiable: Callable[[], Any] | None = None
     measure: Callable[[], Any] | None = None
+    simulated: Callable[[], Any] | None = None
     tolerance: float = 1e-9
     amendment: Claim | None = None
     origin: str = "user"
@@ -130,7 +133,8 @@ class Claim:
             raise ValueError(f"claim {self.id}: instances, exhaustive and domain need a margin")
         if self.whole_domain and self.exhaustive is None:
             raise ValueError(f"claim {self.id}: whole_domain needs exhaustive")
-        for name in ("margin", "assumes", "exhaustive", "proof", "unsatisfiable", "measure"):
+        for name in ("margin", "assumes", "exhaustive", "proof", "unsatisfiable", "measure",
+                     "simulated"):
             value = getattr(self, name)
             if value is not None and not callable(value):
                 raise TypeError(f"claim {self.id}: {name} must be callable, got {value!r}")
