@@ -8,7 +8,7 @@ import numpy as np
 
 from sims.supremum.axis_aligned import dtype_of_sums, sentinels
 from sims.supremum.extremes import Extremes, check_weights
-from sims.supremum.threads import in_threads, thread_count
+from sims.supremum.threads import in_threads, split, thread_count
 from theory.families import RotatedRectangles
 from theory.families.lattice import lattice_points, open_directions
 
@@ -70,7 +70,7 @@ def max_weight_rotated_rectangle(
     >>> w = np.array([[-1, 2, -1], [2, -9, 2], [-1, 2, -1]])
     >>> best = max_weight_rotated_rectangle(w)
     >>> int(best.maximum), rasterise(best.argmax, 3, 3).tolist()
-    (4, [[-1, 1, -1], [1, -1, -1], [-1, -1, -1]])
+    (4, [[-1, -1, -1], [-1, -1, 1], [-1, 1, -1]])
     """
     weights = check_weights(weights)
     height, width = weights.shape[-2:]
@@ -100,15 +100,15 @@ def rasterise(parameters: Any, height: int, width: int) -> np.ndarray:
 
 def working_bytes(height: int, width: int, count: int = GROUPS) -> int:
     """Memory of one thread beside input and output, in bytes, at most: with ``count`` vectors of 64
-    bytes a position of input, about 11 times these.
+    bytes a position of input, less than 3 times these.
 
     >>> round(working_bytes(28, 28, 8) / (8 * 64 * 28 * 28), 1)
-    11.2
+    2.4
     """
-    from sims.supremum.rotated_kernel import tree_size
+    from sims.supremum.rotated_kernel import BUCKET, tree_leaves
 
-    n = height * width
-    return 64 * count * (n + 2 * tree_size(n) + tree_size(n) // 2 + 8) + 8 * 12 * n
+    n, leaves = height * width, tree_leaves(height * width)
+    return 64 * count * (n + 1 + 5 * leaves + 8) + 8 * (BUCKET * leaves + 8 * n)
 
 
 def _exact(weights: np.ndarray, witnesses: bool, threads: int | None) -> Extremes:
@@ -116,7 +116,7 @@ def _exact(weights: np.ndarray, witnesses: bool, threads: int | None) -> Extreme
 
     height, width = weights.shape[-2:]
     n, batch = height * width, weights.shape[:-2]
-    directions = open_directions(height, width)
+    points, directions = lattice_points(height, width), open_directions(height, width)
     dtype = dtype_of_sums(weights, max(n, len(directions)).bit_length())
     flat = weights.reshape(-1, n)
     count = lane_count(dtype)
@@ -131,7 +131,7 @@ def _exact(weights: np.ndarray, witnesses: bool, threads: int | None) -> Extreme
 
     def solve(part: range) -> None:
         for place in part:
-            results[place] = _solve(*packed[place], lattice_points(height, width), directions)
+            results[place] = _solve(*packed[place], points, directions)
 
     in_threads(solve, _cut(len(packed), number))
     states = [_best(results[k:k + len(shares)]) for k in range(0, len(results), len(shares))]
@@ -140,10 +140,8 @@ def _exact(weights: np.ndarray, witnesses: bool, threads: int | None) -> Extreme
     values = [state[k].astype(out) for k in range(2)]
     places: list[Any] = [None, None]
     if witnesses:
-        columns = flat.astype(dtype)
         for k, sign in enumerate((1, -1)):
-            codes = state[[4 + k, 6 + k]].astype(np.int64)
-            places[k] = _witnesses(columns, directions, codes, state[k], sign, height, width)
+            places[k] = _witnesses(flat, points, directions, state[[4 + k, 6 + k]], sign, out, threads)
             places[k] = places[k].reshape(*batch, 5)
     return Extremes(values[0].reshape(batch), values[1].reshape(batch), *places)
 
@@ -154,14 +152,14 @@ def _cut(total: int, parts: int) -> list[range]:
 
 
 def _pack(flat: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """``(n, groups, lanes)`` of fields ``(B, n)``; lanes without a field are 0."""
+    """``(n + 1, groups, lanes)`` of fields ``(B, n)``; lanes without a field and the last row are 0."""
     from sims.supremum.lanes import aligned, lane_count
 
     count = lane_count(dtype)
     groups = -(-len(flat) // count)
-    out = aligned((flat.shape[1], groups, count), dtype)
-    out.reshape(flat.shape[1], -1)[:, :len(flat)] = flat.T
-    out.reshape(flat.shape[1], -1)[:, len(flat):] = 0
+    out = aligned((flat.shape[1] + 1, groups, count), dtype)
+    out[:] = 0
+    out.reshape(len(out), -1)[:-1, :len(flat)] = flat.T
     return out
 
 
@@ -172,10 +170,10 @@ def _solve(
     from sims.supremum import rotated_kernel as kernel
     from sims.supremum.lanes import aligned
 
-    n, groups, count = weights.shape
-    size = kernel.tree_size(n)
-    pairs = aligned((size * groups * 2 * count,), weights.dtype)
-    sums = aligned((size // 2 * groups * count,), weights.dtype)
+    _, groups, count = weights.shape
+    leaves = kernel.tree_leaves(len(points))
+    pairs = aligned((2 * leaves * groups * 2 * count,), weights.dtype)
+    sums = aligned((leaves * groups * count,), weights.dtype)
     state = aligned((groups * kernel.STATE * count,), weights.dtype)
     kernel.solve(weights.reshape(-1), points, directions[share.start:share.stop], share.start,
                  *sentinels(weights.dtype), pairs, sums, state)
@@ -193,36 +191,22 @@ def _best(states: list[np.ndarray]) -> np.ndarray:
 
 
 def _witnesses(
-    columns: np.ndarray, directions: np.ndarray, codes: np.ndarray, values: np.ndarray, sign: int,
-    height: int, width: int,
+    flat: np.ndarray, points: np.ndarray, directions: np.ndarray, codes: np.ndarray, sign: int,
+    dtype: np.dtype, threads: int | None,
 ) -> np.ndarray:
-    """Parameters ``(B, 5)`` of rectangles in the directions and with the first ranks ``codes``."""
-    from sims.supremum.rotated_kernel import locate
+    """Parameters ``(B, 5)``: the best rectangle in direction ``codes[0]`` from u-rank ``codes[1]``."""
+    from sims.supremum import rotated_kernel as kernel
 
-    points = lattice_points(height, width)
-    out = np.empty((len(columns), 5))
-    for b in range(len(columns)):
-        direction = directions[codes[0, b]]
-        ranks = np.empty(4, dtype=np.int64)
-        locate(columns[b], points, direction, codes[1, b], values[b], sign, ranks)
-        out[b] = _parameters(points, direction, ranks)
+    out = np.empty((len(flat), 5))
+    numbers, starts = codes.astype(np.int64)
+
+    def solve(part: range) -> None:
+        mine = slice(part.start, part.stop)
+        kernel.witnesses(flat[mine].astype(dtype), points, directions, numbers[mine], starts[mine],
+                         sign, out[mine])
+
+    in_threads(solve, split(len(flat), 1, threads))
     return out
-
-
-def _parameters(points: np.ndarray, direction: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-    """The rectangle whose edges lie halfway between the projections inside and outside."""
-    x, y = (int(d) for d in direction)
-    norm = float(np.hypot(x, y))
-    middle, half = np.empty(2), np.empty(2)
-    for axis, (first, second) in enumerate(((x, y), (-y, x))):
-        ranked = np.sort(points @ np.array([first, second]))
-        padded = np.concatenate([[ranked[0] - 1], ranked, [ranked[-1] + 1]])
-        low, high = ranks[2 * axis], ranks[2 * axis + 1]
-        edges = (padded[low] + padded[low + 1]) / 2, (padded[high + 1] + padded[high + 2]) / 2
-        middle[axis], half[axis] = (edges[0] + edges[1]) / 2, (edges[1] - edges[0]) / 2
-    cos, sin = x / norm, y / norm
-    center = (np.array([[cos, -sin], [sin, cos]]) @ middle) / norm
-    return np.array([*center, *(half / norm), np.arctan2(y, x)])
 
 
 def _enumerated(family: RotatedRectangles, weights: np.ndarray, witnesses: bool) -> Extremes:
