@@ -92,11 +92,17 @@ def test_rademacher_means_and_bars():
                           for p in ("all", "constant")}
     assert found["all masks", "all"] == {1: pytest.approx((0.405, 0.38, 0.45)),
                                          4: pytest.approx((0.205, 0.18, 0.25))}
-    ax = rademacher_vs_n.plot(rows, Figure().subplots())
+    above, below = rademacher_vs_n.plot(rows, Figure().subplots(2, 1))
+    ax = above
     x, y = line(ax, "axis-aligned rectangles, constant predictors")
     assert x.tolist() == [1, 4] and np.allclose(y, [0.405, 0.205])
     _, y = line(ax, "Prop. 2: (1 − ρ)/4, ρ = −1")
     assert set(y) == {0.5}
+    ratios = [c.get_ydata() for c in below.get_lines()]  # axis-aligned to all masks, and the line at 1
+    assert sorted(len(r) for r in ratios) == [2, 2, 2] and np.allclose(ratios[0], 1)
+    names = [t.get_text() for t in above.figure.legends[0].get_texts()]
+    assert names == ["axis-aligned rectangles", "all masks", "all functions", "constant predictors",
+                     "Prop. 2: (1 − ρ)/4, ρ = −1"]
     assert "2 samples" in rademacher_vs_n.caption(rows)
     assert "at least 0.95" in rademacher_vs_n.caption(rows)
 
