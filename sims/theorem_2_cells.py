@@ -1,8 +1,8 @@
 r"""The cells of Theorem 2: random mixtures, searches for falls and for ends, Gaussian classes.
 
 ``mixtures`` draws models and counts what they break; ``fall`` searches the largest fall of TV when
-a map gets better, under limits, beside :func:`sims.theorem_2.gap_bound`; ``end`` searches models
-near one end of the sandwich; ``line`` and ``plane`` integrate Gaussian models.
+a map gets better, under limits, beside :func:`theory.separation_gap.gap_bound`; ``end`` searches
+models near one end of the sandwich; ``line`` and ``plane`` integrate Gaussian models.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def _mixture_numbers(cell: dict[str, Any], generator: Any) -> dict[str, Any]:
 
 
 def _fall_numbers(cell: dict[str, Any], generator: Any) -> dict[str, Any]:
-    from sims.theorem_2 import gap_bound, gap_inside_bound
     from sims.theorem_2_search import Limits, largest_fall
+    from theory.separation_gap import gap_bound, gap_inside_bound
 
     limits = Limits(**cell["limits"])
     found = largest_fall(cell["atoms"], limits, cell["generations"], generator)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sims.theorem_2 import absorbed, background_range, proportional, separation
 from theory.separation import separation_bounds, theorem_2_1, theorem_2_2
+from theory.separation_gap import absorbed, background_range, proportional, separation
 
 LAWS = ("constant", "binary", "nearly-binary", "uniform", "good")
 SUPPORTS = ("full", "distinct", "disjoint")

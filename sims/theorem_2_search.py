@@ -2,7 +2,7 @@ r"""Searches over contamination models: the largest fall of TV, the models neare
 
 A model of k atoms is a point of the unit cube ``[0, 1]^(6k)``: four densities (squares, divided by
 their sum), the worse map and the step to the better one.  Nothing of the theory of
-:mod:`sims.theorem_2` is used: the searches are its adversary.  A found model is rounded to
+:mod:`theory.separation_gap` is used: the searches are its adversary.  A found model is rounded to
 Fractions, so that its numbers are exact.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from sims.theorem_2 import separation
 from theory.separation import separation_bounds
+from theory.separation_gap import separation
 
 Objective = Callable[[np.ndarray], np.ndarray]
 DENOMINATOR = 10**9

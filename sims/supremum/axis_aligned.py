@@ -7,13 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from sims.supremum.extremes import Extremes, check_sums, check_weights, largest_sum
-from sims.supremum.threads import in_threads, split
+from sims.supremum.extremes import (
+    Extremes,
+    check_sums,
+    check_weights,
+    dtype_of_float_sums,
+    largest_sum,
+    parts_of,
+)
+from sims.supremum.threads import in_threads, split, thread_count
 from theory.families import Rectangles
 from theory.families.limits import parse_zone
 
 CHUNK_BYTES = 2**20
-"""Weights that a thread converts and solves at a time."""
+"""Weights, with their results, that a thread converts and solves at a time."""
+
+_RESULT = 80
+"""Bytes of the values and witnesses of one matrix, at most."""
 
 
 def max_weight_rectangle(
@@ -41,14 +51,14 @@ def max_weight_rectangle(
             ``(top, bottom, left, right)``.
         witnesses: whether to return ``argmax`` and ``argmin``.
         threads: at most this many; None: the environment variable ``QUADRAT_THREADS``, or one for
-            each core this process may use.  The results do not depend on it.
+            each core this process may use.  The results do not depend on it.  Tensors: PyTorch's own.
 
     Returns:
         :class:`Extremes`.  Integers: exact, int64 (the sums are formed in the narrowest of int16,
         int32, int64 in which none can overflow).  Floats: sums of prefix sums in the weights' dtype
         (float16 in float32).  Ties: the first in the order of top, bottom, right, then left where
-        H <= W, with rows and columns swapped elsewhere.  Beside input and output the memory is
-        :func:`working_bytes` a thread.
+        the grid (the zone's box) has no more rows than columns, with rows and columns swapped
+        elsewhere.  Beside input and output the memory is :func:`working_bytes` a thread.
 
     Raises:
         ValueError: an empty batch or grid, NaN or infinite weights, sums that leave int64 or the
@@ -81,13 +91,11 @@ def max_weight_rectangle(
     if swap:
         inner, outside = inner.transpose(0, 2, 1), np.ascontiguousarray(outside.T)
     values, places = _solve(inner, outside, side_limits(family, *inner.shape[1:]), dtype,
-                            witnesses, threads)
+                            [2, 3, 0, 1] if swap else [0, 1, 2, 3], witnesses, thread_count(threads))
     if values is None:
         raise ValueError(f"no rectangle meets the limits of {family!r}")
     if not witnesses:
         return Extremes(*(v.reshape(batch) for v in values), None, None)
-    if swap:
-        places = places[..., [2, 3, 0, 1]]
     places += np.array([top, top, left, left])
     return Extremes(*(v.reshape(batch) for v in values),
                     *(p.reshape(*batch, 4) for p in places))
@@ -97,8 +105,8 @@ def working_bytes(height: int, width: int) -> int:
     """Memory of one thread beside input and output, in bytes, at most.
 
     A chunk of :data:`CHUNK_BYTES` (or of one vector of matrices where that is more) in the dtype of
-    the sums, and prefix sums and scratch for one vector of matrices: less than 5 vectors of 64
-    bytes a position and 26 a row or column more.
+    the sums with its results, and prefix sums and scratch for one vector of matrices; at least what
+    finding that dtype takes.  Batch axes that cannot be joined without a copy are copied.
 
     >>> working_bytes(14, 14) < 2 * CHUNK_BYTES
     True
@@ -107,7 +115,8 @@ def working_bytes(height: int, width: int) -> int:
 
     short, long = sorted((height, width))
     vector = 64
-    return max(CHUNK_BYTES, vector * short * long) + vector * (work_size(short, long, 1) + 8)
+    chunk = max(CHUNK_BYTES, vector * short * long + 32 * _RESULT, 16 * short * long)
+    return chunk + vector * (work_size(short, long, 1) + 8)
 
 
 def side_limits(family: Rectangles, rows: int, columns: int) -> np.ndarray:
@@ -132,13 +141,7 @@ def dtype_of_sums(weights: np.ndarray, bits: int) -> np.dtype:
         TypeError: long doubles.
     """
     if weights.dtype.kind == "f":
-        dtype = np.result_type(weights.dtype, np.float32)
-        if dtype.itemsize > 8:
-            raise TypeError(f"weights must be integers or float16, 32 or 64, got {weights.dtype}")
-        bound = np.abs(weights, dtype=np.float64).sum(axis=(-2, -1)).max()
-        if not bound < float(np.finfo(dtype).max):
-            raise ValueError(f"sums of absolute weights must stay finite in {dtype}, got {bound:g}")
-        return dtype
+        return dtype_of_float_sums(weights)
     from sims.supremum.axis_kernel import largest_part
 
     bound = largest_sum(weights)
@@ -147,7 +150,8 @@ def dtype_of_sums(weights: np.ndarray, bits: int) -> np.dtype:
         if bits >= 8 * np.dtype(dtype).itemsize:
             continue
         if limit <= bound < 2**62:
-            bound = min(bound, int(largest_part(weights.reshape(-1, *weights.shape[-2:]))))
+            bound = min(bound, max(int(largest_part(np.ascontiguousarray(part, dtype=np.int64)))
+                                   for part in parts_of(weights)))
         if bound < limit:
             return np.dtype(dtype)
     check_sums(weights)
@@ -156,7 +160,7 @@ def dtype_of_sums(weights: np.ndarray, bits: int) -> np.dtype:
 
 def _solve(
     weights: np.ndarray, outside: np.ndarray, limits: np.ndarray, dtype: np.dtype,
-    witnesses: bool, threads: int | None,
+    order: list[int], witnesses: bool, threads: int,
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """Values ``(2, B)`` and places ``(2, B, 4)`` of ``(B, H, W)``; None where no rectangle is."""
     from sims.supremum import axis_kernel
@@ -169,7 +173,7 @@ def _solve(
     out = np.dtype(np.int64) if dtype.kind == "i" else dtype
     values = np.empty((2, total), dtype=out)
     places = np.empty((2, total if witnesses else 0, 4), dtype=np.int64)
-    step = max(1, CHUNK_BYTES // (height * width * dtype.itemsize * count)) * count
+    step = max(1, CHUNK_BYTES // ((height * width * dtype.itemsize + _RESULT) * count)) * count
 
     def solve(part: range) -> bool:
         padded = np.zeros((min(step, -(-len(part) // count) * count), height * width), dtype=dtype)
@@ -180,14 +184,15 @@ def _solve(
         for start in range(part.start, part.stop, step):
             stop = min(start + step, part.stop)
             size = stop - start
-            padded[:size] = weights[start:stop].reshape(size, -1)
+            padded[:size].reshape(size, height, width)[...] = weights[start:stop]
             lanes = -(-size // count) * count
             if not axis_kernel.solve(padded[:lanes], outside, limits, low, high, work, ends, codes,
                                      mine, where):
                 return False
             values[:, start:stop] = mine[:, :size]
             if witnesses:
-                places[:, start:stop] = where[:, :size]
+                for k, column in enumerate(order):
+                    places[:, start:stop, k] = where[:, :size, column]
         return True
 
     operations = total * height * height * width

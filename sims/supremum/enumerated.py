@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from sims.supremum.extremes import Extremes, check_sums, check_weights, largest_sum
+from sims.supremum.extremes import (
+    Extremes,
+    check_sums,
+    check_weights,
+    dtype_of_float_sums,
+    largest_sum,
+)
 from theory.families import Family
 
 CHUNK_BYTES = 2**26
@@ -38,18 +44,30 @@ def extremes_by_enumeration(
         reach = largest_sum(weights)
         dtype = np.dtype(np.float32 if reach < 2**24 else np.float64 if reach < 2**53 else np.int64)
         out = np.dtype(np.int64)
-    elif dtype.itemsize < 4:
-        dtype = out = np.dtype(np.float32)
+    else:
+        dtype = out = dtype_of_float_sums(weights)
     members = (masks.reshape(len(masks), -1) == 1).astype(dtype).T
     flat = weights.reshape(-1, len(members)).astype(dtype)
     values = np.empty((2, len(flat)), dtype=out)
     places = np.empty((2, len(flat)), dtype=np.int64)
+    exact_order = weights.dtype.kind == "f"  # a BLAS rounds otherwise in another batch
     step = max(1, CHUNK_BYTES // (dtype.itemsize * len(masks)))
     for start in range(0, len(flat), step):
         part = slice(start, start + step)
-        products = flat[part] @ members
+        products = (_products if exact_order else np.matmul)(flat[part], members)
         for k, where in enumerate((products.argmax(axis=1), products.argmin(axis=1))):
             places[k, part] = where
             values[k, part] = np.take_along_axis(products, where[:, None], axis=1)[:, 0]
     found = [masks[k].reshape(*batch, *family.shape) if witnesses else None for k in places]
     return Extremes(values[0].reshape(batch), values[1].reshape(batch), *found)
+
+
+def _products(weights: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """``weights @ members`` summed in the order of the positions, whatever the batch."""
+    out = np.zeros((len(weights), members.shape[1]), dtype=members.dtype)
+    term = np.empty(members.shape[1], dtype=members.dtype)
+    for total, field in zip(out, weights, strict=True):
+        for weight, member in zip(field, members, strict=True):
+            np.multiply(member, weight, out=term)
+            total += term
+    return out

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+PART_POSITIONS = 2**16
+"""Positions of the batch looked at together before it is solved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -12,7 +16,8 @@ class Extremes:
     """Largest and smallest total weight over a family, with witnesses.
 
     Attributes:
-        maximum, minimum: ``(...)``; int64 for integer weights, else the weights' dtype.  Attained.
+        maximum, minimum: ``(...)``; int64 for integer weights, else the weights' dtype (float32 for
+            float16).  Attained, floats up to rounding.
         argmax, argmin: witnesses, or None when they were not asked for.  Axis-aligned rectangles:
             int64 ``(..., 4)``, rows (top, bottom, left, right), half-open: the support is
             ``[top:bottom, left:right]``.  Rotated rectangles: float64 ``(..., 5)``, rows (centre
@@ -62,9 +67,34 @@ def check_weights(weights: np.ndarray) -> np.ndarray:
         raise TypeError(f"weights must be integers or floats, got {weights.dtype}")
     if weights.ndim < 2 or 0 in weights.shape:
         raise ValueError(f"weights need shape (..., H, W) without a 0, got {weights.shape}")
-    if weights.dtype.kind == "f" and not np.isfinite(weights).all():
+    if weights.dtype.kind == "f" and not np.isfinite([weights.min(), weights.max()]).all():
         raise ValueError(f"weights must be finite, got {weights[~np.isfinite(weights)][0]}")
     return weights
+
+
+def dtype_of_float_sums(weights: np.ndarray) -> np.dtype:
+    """The native dtype in which floats are summed: theirs, float32 for float16.
+
+    Raises:
+        ValueError: sums of absolute values that leave the finite floats.
+        TypeError: long doubles.
+    """
+    dtype = np.result_type(weights.dtype.newbyteorder("="), np.float32)
+    if dtype.itemsize > 8:
+        raise TypeError(f"weights must be integers or float16, 32 or 64, got {weights.dtype}")
+    with np.errstate(over="ignore"):
+        bound = max(float(np.abs(part, dtype=np.float64).sum(axis=(-2, -1)).max())
+                    for part in parts_of(weights))
+    if not bound < float(np.finfo(dtype).max):
+        raise ValueError(f"sums of absolute weights must stay finite in {dtype}, got {bound:g}")
+    return dtype
+
+
+def parts_of(weights: np.ndarray) -> Iterator[np.ndarray]:
+    """The batch as views ``(b, H, W)`` of few matrices: what is made of one stays small."""
+    flat = weights.reshape(-1, *weights.shape[-2:])
+    step = max(1, PART_POSITIONS // _positions(weights))
+    return (flat[start:start + step] for start in range(0, len(flat), step))
 
 
 def largest_sum(weights: np.ndarray) -> int:
@@ -81,7 +111,8 @@ def check_sums(weights: np.ndarray) -> None:
     """
     if largest_sum(weights) < 2**62:
         return
-    bound = max(sum(map(abs, one)) for one in weights.reshape(-1, _positions(weights)).tolist())
+    bound = max(sum(map(abs, one)) for part in parts_of(weights)
+                for one in part.reshape(len(part), -1).tolist())
     if bound >= 2**62:
         raise ValueError(f"sums of integer weights must stay below 2**62, got up to {bound:.3g}")
 

@@ -8,7 +8,7 @@ from sims.supremum.axis_aligned import max_weight_rectangle
 from sims.supremum.enumerated import extremes_by_enumeration
 from sims.supremum.extremes import Extremes, check_weights
 from sims.supremum.masks import max_weight_mask
-from sims.supremum.rotated import max_weight_rotated_rectangle, rasterise
+from sims.supremum.rotated import is_limited, max_weight_rotated_rectangle, rasterise
 from theory.families import AllMasks, Family, Rectangles, RotatedRectangles
 
 
@@ -35,7 +35,7 @@ def extremes_of(family: Family, weights: np.ndarray, *, witnesses: bool = False)
         return _all_masks(family, weights, witnesses)
     if isinstance(family, Rectangles):
         return _rectangles(family, weights, witnesses)
-    if isinstance(family, RotatedRectangles) and _unlimited(family):
+    if isinstance(family, RotatedRectangles) and not is_limited(family):
         found = max_weight_rotated_rectangle(weights, exact=True, witnesses=witnesses)
         masks: list[np.ndarray | None] = [None, None]
         if witnesses:
@@ -83,10 +83,6 @@ def _all_masks(family: AllMasks, weights: np.ndarray, witnesses: bool) -> Extrem
     return Extremes(values[0], values[1], *masks)
 
 
-def _unlimited(family: RotatedRectangles) -> bool:
-    return repr(family) == repr(RotatedRectangles(*family.shape, empty=family.empty))
-
-
 def _with_empty(family: Family, found: Extremes) -> Extremes:
     """The extremes with the empty mask, weight 0, beside the others."""
     if not family.empty:
@@ -97,4 +93,5 @@ def _with_empty(family: Family, found: Extremes) -> Extremes:
         masks = [np.where(w[..., None, None], np.int8(-1), mask)
                  for w, mask in zip(worse, masks, strict=True)]
     zero = found.maximum.dtype.type(0)
-    return Extremes(np.maximum(found.maximum, zero), np.minimum(found.minimum, zero), *masks)
+    ends = np.maximum(found.maximum, zero), np.minimum(found.minimum, zero)
+    return Extremes(*map(np.asarray, ends), *masks)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from sims.supremum.axis_aligned import dtype_of_sums, sentinels
-from sims.supremum.extremes import Extremes, check_weights
+from sims.supremum.extremes import PART_POSITIONS, Extremes, check_weights
 from sims.supremum.threads import in_threads, split, thread_count
 from theory.families import RotatedRectangles
 from theory.families.lattice import lattice_points, open_directions
+from theory.families.limits import parse_zone
 
 EXACT_POSITIONS = 32 * 32
 """Grids of at most so many positions are solved exactly by default."""
@@ -58,8 +59,9 @@ def max_weight_rotated_rectangle(
 
     Returns:
         :class:`Extremes`; witnesses are the five parameters, and :func:`rasterise` gives their mask.
-        Ties: the smallest angle, then the largest first rank (deterministic).  Beside input and
-        output the memory is :func:`working_bytes` a thread.
+        Ties: the smallest angle, then the largest first rank (deterministic).  Without limits the
+        memory beside input and output is :func:`working_bytes` a thread and eight numbers a field
+        (where there are fewer than eight vectors of fields a thread: for each share of the angles).
 
     Raises:
         ValueError: bad weights or limits; limits that no rectangle meets; ``exact=True`` where there
@@ -73,11 +75,12 @@ def max_weight_rotated_rectangle(
     (4, [[-1, -1, -1], [-1, -1, 1], [-1, 1, -1]])
     """
     weights = check_weights(weights)
+    thread_count(threads)
     height, width = weights.shape[-2:]
     limits = {"min_area": min_area, "max_area": max_area, "min_side": min_side,
               "max_side": max_side, "zone": zone}
     family = RotatedRectangles(height, width, **limits)
-    limited = repr(family) != repr(RotatedRectangles(height, width))
+    limited = is_limited(family)
     if exact is not False:
         if not limited and (exact or height * width <= EXACT_POSITIONS):
             return _exact(weights, witnesses, threads)
@@ -87,6 +90,18 @@ def max_weight_rotated_rectangle(
             raise ValueError(f"with limits the supremum is exact up to 7x7, got {height}x{width} "
                              "(exact=None gives a certified interval)")
     return _interval(weights, limits, nodes, seconds, witnesses, threads)
+
+
+def is_limited(family: RotatedRectangles) -> bool:
+    """Whether some limit of the family excludes a rectangle.
+
+    >>> is_limited(RotatedRectangles(3, 3, max_area=9)), is_limited(RotatedRectangles(3, 3, max_area=8))
+    (False, True)
+    """
+    n = family.height * family.width
+    return (family.min_area > 1 or (family.max_area is not None and family.max_area < n)
+            or family.min_side > 0 or family.max_side is not None
+            or parse_zone(family.zone, *family.shape).area < n)
 
 
 def rasterise(parameters: Any, height: int, width: int) -> np.ndarray:
@@ -108,11 +123,13 @@ def working_bytes(height: int, width: int, count: int = GROUPS) -> int:
     from sims.supremum.rotated_kernel import BUCKET, tree_leaves
 
     n, leaves = height * width, tree_leaves(height * width)
-    return 64 * count * (n + 1 + 5 * leaves + 8) + 8 * (BUCKET * leaves + 8 * n)
+    solving = 64 * count * (n + 1 + 5 * leaves + 8) + 8 * (BUCKET * leaves + 8 * n)
+    return max(solving, 9 * max(n, PART_POSITIONS))  # else: the dtype of sums, the witnesses
 
 
 def _exact(weights: np.ndarray, witnesses: bool, threads: int | None) -> Extremes:
     from sims.supremum.lanes import lane_count
+    from sims.supremum.rotated_kernel import STATE
 
     height, width = weights.shape[-2:]
     n, batch = height * width, weights.shape[:-2]
@@ -124,24 +141,22 @@ def _exact(weights: np.ndarray, witnesses: bool, threads: int | None) -> Extreme
     chunks = _cut(units, max(-(-units // GROUPS), min(thread_count(threads), units)))
     # fewer chunks than threads: each chunk's directions are shared out too
     shares = _cut(len(directions), min(len(directions), max(1, thread_count(threads) // len(chunks))))
-    packed = [(_pack(flat[c.start * count:c.stop * count], dtype), share)
-              for c in chunks for share in shares]
-    number = min(thread_count(threads), len(packed))
-    results: list[Any] = [None] * len(packed)
+    tasks = [(chunk, k) for chunk in chunks for k in range(len(shares))]
+    states = np.empty((len(shares), STATE, units * count), dtype=dtype)
 
     def solve(part: range) -> None:
-        for place in part:
-            results[place] = _solve(*packed[place], points, directions)
+        for chunk, k in (tasks[place] for place in part):
+            fields = slice(chunk.start * count, chunk.stop * count)
+            states[k, :, fields] = _solve(_pack(flat[fields], dtype), shares[k], points, directions)
 
-    in_threads(solve, _cut(len(packed), number))
-    states = [_best(results[k:k + len(shares)]) for k in range(0, len(results), len(shares))]
-    state = np.concatenate(states, axis=1)[:, :len(flat)]
+    in_threads(solve, _cut(len(tasks), min(thread_count(threads), len(tasks))))
+    state = _best(states)[:, :len(flat)]
     out = np.dtype(np.int64) if dtype.kind == "i" else dtype
     values = [state[k].astype(out) for k in range(2)]
     places: list[Any] = [None, None]
     if witnesses:
         for k, sign in enumerate((1, -1)):
-            places[k] = _witnesses(flat, points, directions, state[[4 + k, 6 + k]], sign, out, threads)
+            places[k] = _witnesses(flat, points, directions, state[4 + k::2], sign, out, threads)
             places[k] = places[k].reshape(*batch, 5)
     return Extremes(values[0].reshape(batch), values[1].reshape(batch), *places)
 
@@ -180,9 +195,9 @@ def _solve(
     return state.reshape(groups, kernel.STATE, count).transpose(1, 0, 2).reshape(kernel.STATE, -1)
 
 
-def _best(states: list[np.ndarray]) -> np.ndarray:
-    """The states of several shares of the directions as one; ties go to the first."""
-    best = states[0].copy()
+def _best(states: np.ndarray) -> np.ndarray:
+    """The states of several shares of the directions as one, the first; ties go to the first."""
+    best = states[0]
     for state in states[1:]:
         for k, better in enumerate((state[0] > best[0], state[1] < best[1])):
             rows = [k, 4 + k, 6 + k]
@@ -198,12 +213,14 @@ def _witnesses(
     from sims.supremum import rotated_kernel as kernel
 
     out = np.empty((len(flat), 5))
-    numbers, starts = codes.astype(np.int64)
+    step = max(1, PART_POSITIONS // (len(points) + 2))
 
     def solve(part: range) -> None:
-        mine = slice(part.start, part.stop)
-        kernel.witnesses(flat[mine].astype(dtype), points, directions, numbers[mine], starts[mine],
-                         sign, out[mine])
+        for start in range(part.start, part.stop, step):
+            mine = slice(start, min(start + step, part.stop))
+            numbers, starts = codes[:, mine].astype(np.int64)
+            kernel.witnesses(flat[mine].astype(dtype), points, directions, numbers, starts, sign,
+                             out[mine])
 
     in_threads(solve, split(len(flat), 1, threads))
     return out

@@ -35,6 +35,8 @@ def max_weight_rectangle_tensor(weights: Any, *, witnesses: bool = True, **limit
 
     weights = weights.detach()
     _check(torch, weights)
+    if weights.dtype in (torch.uint16, torch.uint32):  # PyTorch has little arithmetic for them
+        weights = weights.to(torch.int64)
     grid, batch = weights.shape[-2:], weights.shape[:-2]
     family = Rectangles(*grid, **limits)
     dtype = _dtype_of_sums(torch, weights)
@@ -134,7 +136,7 @@ def _first(hits: Any) -> Any:
 
 
 def _check(torch: Any, weights: Any) -> None:
-    if weights.dtype == torch.bool or weights.is_complex():
+    if weights.dtype in (torch.bool, torch.uint64) or weights.is_complex():
         raise TypeError(f"weights must be integers or floats, got {weights.dtype}")
     if weights.ndim < 2 or 0 in weights.shape:
         raise ValueError(f"weights need shape (..., H, W) without a 0, got {tuple(weights.shape)}")
@@ -153,6 +155,9 @@ def _dtype_of_sums(torch: Any, weights: Any) -> Any:
     bound = reach * weights.shape[-2] * weights.shape[-1]
     if bound < 2**31:
         return torch.int32
+    if bound >= 2**62:
+        flat = weights.reshape(-1, weights.shape[-2] * weights.shape[-1])
+        bound = max(sum(map(abs, one)) for one in flat.tolist())
     if bound >= 2**62:
         raise ValueError(f"sums of integer weights must stay below 2**62, got up to {bound:.3g}")
     return torch.int64

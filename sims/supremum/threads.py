@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +18,12 @@ def thread_count(threads: int | None = None) -> int:
     Raises:
         ValueError: a number below 1.
     """
-    given: Any = os.environ.get(VARIABLE) if threads is None else threads
-    if given is None or given == "":
+    given: Any = os.environ.get(VARIABLE) or None if threads is None else threads
+    if given is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        number = int(given)
-    except ValueError:
+        number = int(given) if isinstance(given, str) else operator.index(given)
+    except (TypeError, ValueError):
         number = 0
     if number < 1:
         name = VARIABLE if threads is None else "threads"

@@ -7,7 +7,9 @@ from fractions import Fraction as F
 import numpy as np
 import pytest
 
-from sims.theorem_2 import (
+from sims.theorem_2_mixtures import LAWS, SUPPORTS, draw, exact, summarize, violations
+from theory.separation import separation_bounds, theorem_2_1, theorem_2_2, total_variation_by_events
+from theory.separation_gap import (
     absorbed,
     background_range,
     gap_bound,
@@ -16,8 +18,6 @@ from sims.theorem_2 import (
     proportional,
     separation,
 )
-from sims.theorem_2_mixtures import LAWS, SUPPORTS, draw, exact, summarize, violations
-from theory.separation import separation_bounds, theorem_2_1, theorem_2_2, total_variation_by_events
 
 
 def models(seed, count=400, atoms=4, law="uniform", supports="full", concentration=0.5):

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from sims.theorem_2 import gap_bound
 from sims.theorem_2_cells import PRESETS, cells, compute
+from theory.separation_gap import gap_bound
 
 QUICK = cells("quick", 0)
 

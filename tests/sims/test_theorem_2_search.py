@@ -7,9 +7,9 @@ from fractions import Fraction as F
 import numpy as np
 import pytest
 
-from sims.theorem_2 import gap_bound, gap_inside_bound, separation
 from sims.theorem_2_search import Limits, fall, largest_fall, maximize, model_at, nearest_to_end
 from theory.separation import separation_bounds
+from theory.separation_gap import gap_bound, gap_inside_bound, separation
 
 
 def witness(found):
