@@ -15,9 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.plants import PLANTS, Plant
+from tests import plants, plants_sims
+from tests.plants import Plant
 
 ROOT = Path(__file__).parents[1]
+PLANTS = [*plants.PLANTS, *plants_sims.PLANTS]
 PARTS = ("theory", "sims", "training", "paper_figures", "tests", "examples", "docs", "conftest.py",
          "pyproject.toml", "README.md", "constraints.txt", "Makefile")
 
