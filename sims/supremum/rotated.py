@@ -65,7 +65,7 @@ def max_weight_rotated_rectangle(
 
     Raises:
         ValueError: bad weights or limits; limits that no rectangle meets; ``exact=True`` where there
-            is no exact way.
+            is no exact way; a grid too large for branch and bound (a square beyond 100x100).
         TypeError: boolean, complex or object weights.
         sims.supremum.branch.NoneFound: the budget ended before a rectangle was found.
 

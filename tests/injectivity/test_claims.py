@@ -21,6 +21,7 @@ STATUS = {
     "prop-4-proof": "refuted", "prop-4-rescaled": "vacuous", "prop-4-rescaled-ratio": "holds",
     "thm-4": "unrefuted", "thm-4-injective": "holds", "collision-form": "holds",
     "log-scale": "holds", "log-scale-rescaled": "holds", "scale-blind": "holds",
+    "app-F-determinant": "unrefuted", "app-F-determinant-common": "holds",
 }
 
 

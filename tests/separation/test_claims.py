@@ -31,7 +31,8 @@ STATUS = {
     "tv-upper": "holds", "sec-5.2-monotone": "refuted", "lower-bound-monotone": "holds",
     "remark-3-increases": "refuted", "sec-5.2-two-atoms": "holds", "sec-5.2-gap": "holds",
     "app-E-proof": "refuted", "app-E-proof-amended": "holds", "app-E-sign": "refuted",
-    "app-E-sign-amended": "holds",
+    "app-E-sign-amended": "holds", "sec-5.2-tv-exact": "holds", "sec-5.2-gap-bound": "holds",
+    "sec-5.2-gap-attained": "holds", "sec-5.2-proportional": "holds", "sec-5.2-binary-worse": "holds",
 }
 
 

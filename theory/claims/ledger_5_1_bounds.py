@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from theory.claims import problems as P
+from theory.claims import simulated_5_1 as rows
 from theory.claims.model import Claim, Proof, Undefined
 from theory.claims.proofs import smt, symbolic
 
@@ -34,7 +35,7 @@ ceiling = Claim(
     margin=lambda p: (1 - P.relevance(p)) / 2 - P.risk(p),
     proof=lambda: mixing_proof("Phi <= (1 - rho)/2 pointwise by Eq. 14; an expectation is built "
                                 "from two-point mixtures, which keep the bound."),
-    code="theory.bounds.ceiling", test=BOUNDS, figure="bound_vs_data")
+    simulated=rows.ceiling, code="theory.bounds.ceiling", test=BOUNDS, figure="bound_vs_data")
 
 
 def _theorem_1(p: dict[str, Any]) -> float:
@@ -82,8 +83,8 @@ sharp_bound = Claim(
           "computed exactly for g with two values. The step is Hoeffding's inequality (cited).",
     assumptions="A in A_in a.s.; i.i.d. sample; delta in (0, 1); mean g equals 2 R_S if targets lie "
                 "in A and X has no atoms",
-    instances=_sharp_strategy, margin=_sharp_margin, code="theory.bounds.sharp_bound", test=BOUNDS,
-    figure="bound_vs_data")
+    instances=_sharp_strategy, margin=_sharp_margin, simulated=rows.sharp,
+    code="theory.bounds.sharp_bound", test=BOUNDS, figure="bound_vs_data")
 
 thm_1 = Claim(
     id="thm-1", origin="paper", source="Theorem 1, Eq. 16", kind="inequality",
@@ -93,7 +94,7 @@ thm_1 = Claim(
           "(1 - rho)/2 is below the right-hand side and holds with certainty for any N.",
     assumptions="A in A_in almost surely, i.i.d. sample, delta in (0, 1)",
     instances=P.problems, margin=_theorem_1, implied_by=ceiling, amendment=sharp_bound,
-    code="theory.bounds.theorem_1", test=BOUNDS, figure="bound_vs_data")
+    simulated=rows.theorem_1, code="theory.bounds.theorem_1", test=BOUNDS, figure="bound_vs_data")
 
 
 def _any_delta() -> Any:
@@ -131,7 +132,7 @@ prop_2 = Claim(
     words="Checked with repeated inputs too, by all sign vectors in exact arithmetic.",
     assumptions="all functions into A; A in A_in almost surely", instances=P.problems,
     margin=lambda p: (1 - P.relevance(p)) / 4 - P.complexity(p), proof=_prop_2_proof,
-    code="theory.rademacher", test=LEDGER, figure="rademacher_vs_n")
+    simulated=rows.complexities, code="theory.rademacher", test=LEDGER, figure="rademacher_vs_n")
 
 
 def _closed_form(p: dict[str, Any]) -> Fraction:
@@ -267,7 +268,7 @@ thm_3 = Claim(
               r"+3\sqrt{\tfrac{\log(2/\delta)}{2N}}",
     words="Quoted. Its coverage is computed exactly for finite classes on two points.",
     assumptions="i.i.d. sample, delta in (0, 1)", instances=_class_strategy, margin=_thm_3_margin,
-    code="theory.bounds.theorem_3", test=BOUNDS)
+    simulated=rows.theorem_3, code="theory.bounds.theorem_3", test=BOUNDS)
 
 CLAIMS = [thm_1_any_delta, thm_1, ceiling, sharp_bound, prop_2, prop_2_exact, prop_2_repeats,
           prop_2_all_masks, thm_3]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from theory.claims import simulated_5_1 as rows
 from theory.claims.model import Claim, Proof
 from theory.claims.proofs import induction, smt
 from theory.rates import catching_rate_exact, missing_rate_exact
@@ -207,7 +208,7 @@ rho_limited = Claim(
     assumptions="axis-aligned rectangles; two disjoint ones of the largest areas fit",
     instances=_limit_strategy, assumes=_two_fit, margin=_limited, exhaustive=lambda: _limits(3),
     exhaustive_range="every grid up to 3x3 and every pair of area limits", proof=_disjoint_proof,
-    code="theory.relevance.relevance_closed_form", test=RHO)
+    simulated=rows.limited, code="theory.relevance.relevance_closed_form", test=RHO)
 
 sec_5_1_rho = Claim(
     id="sec-5.1-rho", origin="paper", source="section 5.1, after Remark 2", kind="inequality",
@@ -218,7 +219,7 @@ sec_5_1_rho = Claim(
     assumptions="A_in = A_ours: every rectangle is a possible truth; more than one position",
     instances=_grid_strategy, margin=_gain, exhaustive=lambda: _grids(4),
     exhaustive_range="every grid up to 4x4 with more than one position", amendment=rho_limited,
-    code="theory.relevance.relevance_level", test=RHO)
+    simulated=rows.unlimited, code="theory.relevance.relevance_level", test=RHO)
 
 
 def _inputs_strategy() -> Any:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
+from theory.claims import simulated_5_1 as rows
 from theory.claims.model import Claim, Proof
 from theory.claims.proofs import smt
 
@@ -64,6 +65,7 @@ rho_rotated = Claim(
                         for h, w in ((1, 2), (1, 3), (2, 2), (2, 3), (3, 3))
                         for k, k2 in product(range(1, h * w + 1), repeat=2)),
     exhaustive_range="1x2, 1x3, 2x2, 2x3 and 3x3 and every pair of area limits",
-    proof=_rotated_proof, code="theory.relevance.relevance_closed_form", test="tests/test_relevance.py")
+    proof=_rotated_proof, simulated=rows.rotated, code="theory.relevance.relevance_closed_form",
+    test="tests/test_relevance.py")
 
 CLAIMS = [rho_rotated]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from theory.claims import problems as P
+from theory.claims import simulated_5_1 as rows
 from theory.claims.ledger_5_1_bounds import BOUNDS, LEDGER, mixing_proof, separable_proof
 from theory.claims.model import Claim, Proof
 from theory.claims.proofs import smt, symbolic
@@ -103,7 +104,7 @@ adversary = Claim(
     assumptions="X without atoms, A = a(X) deterministic, targets in A; in the instances M equally "
                 "likely inputs stand for X, and R = E[g 1(unseen)]",
     instances=_adversary_strategy, margin=_adversary, proof=_adversary_proof,
-    code="theory.bounds.adversary_risk", test=LEDGER)
+    simulated=rows.adversary, code="theory.bounds.adversary_risk", test=LEDGER)
 
 
 def _choose_proof() -> Proof:
@@ -130,7 +131,7 @@ sup_risk = Claim(
     statement=r"\sup_{f\in\mathcal F_{\mathcal A}}R(f)=\mathbb E\max_b\mathbb E[\Phi(b,A)\mid X]",
     words="Equal to E g only when the target is a function of the input. By all predictors.",
     assumptions="finite A, finitely many inputs", instances=P.problems, margin=_supremum,
-    proof=_choose_proof, code="theory.bounds", test=LEDGER)
+    proof=_choose_proof, simulated=rows.sup_risk, code="theory.bounds", test=LEDGER)
 
 
 def _constant(p: dict[str, Any]) -> Fraction:

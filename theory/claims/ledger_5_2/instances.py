@@ -1,7 +1,8 @@
 """Strategies, small ranges and quantities of contamination models, in exact arithmetic.
 
 An instance is a dict of object arrays of Fractions ``(atoms,)``: ``pure``, ``other``,
-``background`` and ``fitting``; or ``low`` and ``high``, two fitting maps with low <= high.
+``background`` and ``fitting``; or ``low`` and ``high``, two fitting maps with low <= high, which
+may come with ``a`` and ``b``, the square roots of 1 - l and 1 - u for l <= low <= high <= u.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from theory.separation import mixture_density, total_variation
 HALF = Fraction(1, 2)
 TOP = 60
 SMALL = "two atoms, densities in halves, lambda in {0, 1/2, 1}"
+SMALL_BOXES = "l = 0, u = 3/4, maps in {0, 3/4}^3, p = (1-s,s,0), p' = (0,0,1), s and p_bg in thirds"
 
 
 def classes(instance: dict[str, Any], key: str = "fitting") -> tuple[np.ndarray, np.ndarray]:
@@ -95,6 +97,53 @@ def ordered_maps(min_atoms: int = 2, max_atoms: int = 4) -> Any:
         return {**instance, "low": np.minimum(low, high), "high": high}
 
     return _numbers(min_atoms, max_atoms, 5, build)
+
+
+def boxed_maps(atoms: int = 4) -> Any:
+    """Mixtures with maps l <= low <= high <= u, ``a`` and ``b``, and eta defined for both."""
+    def build(rows: list[Any]) -> dict[str, Any]:
+        b, a = (Fraction(n, TOP) for n in sorted((rows[5][0], max(rows[5][1], 1))))
+        bottom, top = 1 - a * a, 1 - b * b
+        instance = _mixture(rows)
+        low = bottom + (top - bottom) * instance.pop("fitting")
+        step = np.array([Fraction(max(0, 2 * n - TOP), TOP) for n in rows[4]], dtype=object)
+        high = low + (top - low) * step
+        if not defined({**instance, "fitting": high}):
+            atom = int(np.argmax(instance["background"] > 0))
+            low[atom] = high[atom] = bottom
+        return {**instance, "a": a, "b": b, "low": low, "high": high}
+
+    return _numbers(2, atoms, 6, build)
+
+
+def small_boxed_maps() -> Iterator[dict[str, Any]]:
+    """The maps of ``SMALL_BOXES``: some of their falls attain the bound 1/3."""
+    thirds = [density(list(w)) for w in product(range(4), repeat=3) if sum(w) == 3]
+    levels = (Fraction(0), Fraction(3, 4))
+    for p, g in product([v for v in thirds if v[2] == 0], thirds):
+        for pairs in product(((0, 0), (0, 1), (1, 1)), repeat=3):
+            low, high = (np.array([levels[n[k]] for n in pairs], dtype=object) for k in (0, 1))
+            yield {"pure": p, "other": density([0, 0, 1]), "background": g, "a": Fraction(1),
+                   "b": HALF, "low": low, "high": high}
+
+
+def kept_errors(atoms: int = 4) -> Any:
+    """Mixtures with eta defined and ``keep`` in (0, 1]."""
+    def build(rows: list[Any]) -> dict[str, Any]:
+        return {**with_eta(_mixture(rows)), "keep": Fraction(max(rows[4][0], 1), TOP)}
+
+    return _numbers(1, atoms, 5, build)
+
+
+def binary_then_better(atoms: int = 4) -> Any:
+    """Mixtures with a map ``low`` of values 0 and 1 and any better map, eta defined for both."""
+    def build(rows: list[Any]) -> dict[str, Any]:
+        instance = _mixture(rows)
+        low = np.array([Fraction(int(2 * n > TOP)) for n in rows[3]], dtype=object)
+        high = with_eta({**instance, "fitting": np.maximum(low, fitting(rows[4]))})["fitting"]
+        return {**instance, "low": np.minimum(low, high), "high": high}
+
+    return _numbers(2, atoms, 5, build)
 
 
 def density_pairs(atoms: int = 5) -> Any:

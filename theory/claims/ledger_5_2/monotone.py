@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from theory.claims import simulated_5_2 as rows
 from theory.claims.ledger_5_2 import instances as ranges
 from theory.claims.ledger_5_2.instances import arguments, classes, separation
 from theory.claims.model import Claim, Proof
@@ -50,14 +51,16 @@ MONOTONE = Claim(
     source="section 5.2, text before Eq. 17 and before Theorem 2",
     statement=r"\lambda_1\le\lambda_2\Rightarrow d_{TV}(D_y,D_{y'})(\lambda_1)\le "
               r"d_{TV}(D_y,D_{y'})(\lambda_2)",
-    words="As predicted maps approach the true ones, the classes would move apart.",
+    words="As predicted maps approach the true ones, the classes would move apart.  They do if all "
+          "errors shrink by one factor (sec-5.2-proportional) or the worse map is binary "
+          "(sec-5.2-binary-worse); by how much TV can fall else: sec-5.2-gap-bound.",
     assumptions="lambda_1 <= lambda_2 at every point; eta is defined for both",
     kind="inequality", instances=ranges.ordered_maps,
     margin=lambda i: separation(i, "high") - separation(i, "low"),
     exhaustive=ranges.small_ordered_maps,
     exhaustive_range=PAIRS,
-    amendment=LOWER_BOUND_MONOTONE, origin="paper", code="theory.separation.total_variation",
-    test=TEST)
+    amendment=LOWER_BOUND_MONOTONE, simulated=rows.monotone, origin="paper",
+    code="theory.separation.total_variation", test=TEST)
 
 REMARK_3_INCREASES = Claim(
     id="remark-3-increases", title="The optimal accuracy increases with better maps",
@@ -110,7 +113,7 @@ TWO_ATOMS = Claim(
     assumptions="two atoms; lambda_1 <= lambda_2; eta is defined for both", kind="inequality",
     instances=lambda: ranges.ordered_maps(2, 2),
     margin=lambda i: separation(i, "high") - separation(i, "low"), proof=_two_atoms_proof,
-    origin="beyond", code="theory.separation.total_variation", test=TEST)
+    simulated=rows.two_atoms, origin="beyond", code="theory.separation.total_variation", test=TEST)
 
 
 def gap_family(e: Fraction) -> dict[str, Any]:
@@ -160,7 +163,7 @@ GAP = Claim(
     statement=r"\lambda_1=(0,1-e,0),\ \lambda_2=(0,1-e,1):\ d_{TV}=\frac{1-e}{1+e}\ "
               r"\text{and}\ 0\quad\text{for } p=(1,0,0),\ p'=(0,1,0),\ p_{bg}=(0,\frac12,\frac12)",
     words="A family of three-atom models in which improving the map on one background atom drops "
-          "TV from nearly 1 to 0.",
+          "TV from nearly 1 to 0: as far as fitting rates between 0 and 1 allow (sec-5.2-gap-bound).",
     assumptions="0 < e <= 1", kind="equality", instances=_levels, margin=_gap_margin,
     proof=_gap_proof, origin="beyond", code="theory.separation.total_variation", test=TEST)
 

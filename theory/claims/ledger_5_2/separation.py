@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
+from theory.claims import simulated_5_2 as rows
 from theory.claims.ledger_5_2 import instances as ranges
 from theory.claims.ledger_5_2.instances import SMALL, arguments, separation
 from theory.claims.model import Claim, Proof
@@ -143,7 +144,8 @@ SANDWICH = Claim(
     words="One inequality from which both parts of Theorem 2 and an upper bound follow.",
     assumptions="eta is defined", kind="inequality", instances=ranges.defined_mixtures,
     margin=_sandwich_margin, exhaustive=ranges.small_mixtures, exhaustive_range=SMALL,
-    proof=_sandwich_proof, origin="beyond", code="theory.separation.separation_bounds", test=TEST)
+    proof=_sandwich_proof, simulated=rows.sandwich, origin="beyond",
+    code="theory.separation.separation_bounds", test=TEST)
 
 
 def _theorem_2_1_proof() -> Proof:
@@ -166,7 +168,7 @@ THM_2_1 = Claim(
     kind="inequality", instances=ranges.defined_mixtures,
     margin=lambda i: separation(i) - theorem_2_1(*arguments(i)),
     exhaustive=ranges.small_mixtures, exhaustive_range=SMALL, proof=_theorem_2_1_proof,
-    origin="paper", code="theory.separation.theorem_2_1", test=TEST)
+    simulated=rows.theorem_2_1, origin="paper", code="theory.separation.theorem_2_1", test=TEST)
 
 
 def _constant_proof() -> Proof:
@@ -224,7 +226,8 @@ THM_2_2_DISJOINT = Claim(
     words="If no point belongs to both pure classes, the mean fitting rate bounds the separation.",
     assumptions="the pure supports are disjoint; eta is defined", kind="inequality",
     instances=lambda: ranges.apart_mixtures(disjoint=True), margin=_theorem_2_2_margin,
-    proof=_disjoint_proof, origin="amended", code="theory.separation.theorem_2_2", test=TEST)
+    proof=_disjoint_proof, simulated=rows.theorem_2_2_disjoint, origin="amended",
+    code="theory.separation.theorem_2_2", test=TEST)
 
 THM_2_2 = Claim(
     id="thm-2.2", title="For distinct pure supports TV >= min E[lambda]", source="Theorem 2(2)",
@@ -235,7 +238,8 @@ THM_2_2 = Claim(
     assumptions="the pure supports are different sets; eta is defined", kind="inequality",
     instances=lambda: ranges.apart_mixtures(disjoint=False), margin=_theorem_2_2_margin,
     exhaustive=_small_apart, exhaustive_range=SMALL + ", supports not equal",
-    amendment=THM_2_2_DISJOINT, origin="paper", code="theory.separation.theorem_2_2", test=TEST)
+    amendment=THM_2_2_DISJOINT, simulated=rows.theorem_2_2, origin="paper",
+    code="theory.separation.theorem_2_2", test=TEST)
 
 
 def _stronger_proof() -> Proof:

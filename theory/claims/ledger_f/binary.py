@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from theory.attention import residual
+from theory.claims import simulated_f as rows
 from theory.claims.ledger_f import instances as pairs
 from theory.claims.model import Claim, Proof, Undefined
 from theory.injectivity import collides, module, prop3_condition
@@ -168,8 +169,8 @@ PROP_3 = Claim(
     words="If each pair of distinct inputs differs somewhere with equal attention, M is injective.",
     assumptions="f has values 0 and 1; the condition holds at the pair", kind="inequality",
     instances=pairs.condition_pairs, margin=_prop_3_margin, assumes=_condition,
-    proof=_prop_3_proof, origin="paper", code="theory.injectivity.prop3_condition",
-    test=TEST)
+    proof=_prop_3_proof, simulated=rows.proposition_3, origin="paper",
+    code="theory.injectivity.prop3_condition", test=TEST)
 
 PROP_3_NECESSARY = Claim(
     id="prop-3-necessary", title="The condition of Proposition 3 is necessary",

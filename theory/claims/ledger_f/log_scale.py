@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from theory.claims import simulated_f as rows
 from theory.claims.ledger_f import instances as pairs
 from theory.claims.model import Claim, Proof
 from theory.injectivity import log_scale_limit, log_scale_margin, module
@@ -148,7 +149,7 @@ LOG_SCALE = Claim(
           "logarithms move by at least the difference.",
     assumptions="f in [0, 1]; suprema over positions where x is not zero; both points in the domain",
     kind="inequality", instances=_scalings, margin=_log_scale_margin, proof=_log_scale_proof,
-    origin="beyond", code="theory.injectivity.log_scale_margin", test=TEST)
+    simulated=rows.log_scale, origin="beyond", code="theory.injectivity.log_scale_margin", test=TEST)
 
 LOG_SCALE_RESCALED = Claim(
     id="log-scale-rescaled", title="The logarithmic condition for the rescaled map",
@@ -159,7 +160,8 @@ LOG_SCALE_RESCALED = Claim(
     assumptions="f >= 0, not 0 everywhere; suprema over positions where x is not zero",
     kind="inequality", instances=_scalings,
     margin=lambda i: _log_scale_margin(i, rescaled=True), proof=_log_scale_proof,
-    origin="amended", code="theory.injectivity.log_scale_margin", test=TEST)
+    simulated=rows.log_scale_rescaled, origin="amended",
+    code="theory.injectivity.log_scale_margin", test=TEST)
 
 # --- scale blindness ------------------------------------------------------------------------------
 
@@ -223,6 +225,6 @@ SCALE_BLIND = Claim(
           "inputs collide; the same holds for the rescaled map.",
     assumptions="f in [0, 1] (or non-negative), unchanged under positive scaling of positions",
     kind="inequality", instances=_blind_pairs, margin=_blind_margin, proof=_blind_proof,
-    origin="beyond", code="theory.injectivity.find_collision", test=TEST)
+    simulated=rows.scale_blind, origin="beyond", code="theory.injectivity.find_collision", test=TEST)
 
 CLAIMS = [COLLISION_FORM, LOG_SCALE, LOG_SCALE_RESCALED, SCALE_BLIND]
