@@ -141,10 +141,16 @@ sys.exit(main(["run", "toy", "--out", sys.argv[2], "--workers", sys.argv[3]]))
 """
 
 
+def _listen_to_interrupts():
+    """Whoever started the tests in the background may have had interrupts ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def command(folder, out, workers):
     """The command line in a process group of its own."""
     return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder), str(out), str(workers)],
-                            cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+                            cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                            preexec_fn=_listen_to_interrupts)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -168,7 +174,9 @@ def test_ctrl_c_while_workers_start(toy, tmp_path):
     assert process.returncode == 130 and "Traceback" not in err
 
 
-def test_interrupts_are_held_while_a_process_starts():
+def test_interrupts_are_held_while_a_process_starts(request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     show = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
     held = []
     with pytest.raises(KeyboardInterrupt):
