@@ -7,14 +7,13 @@ part.  What to read are the ratios within one run.
 from __future__ import annotations
 
 import importlib.util
-import platform
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sims.rows import cpu
 from sims.streams import stream
 
 KIND = "supremum-speed"
@@ -125,18 +124,6 @@ def rotated(side: int, seed: int) -> list[dict[str, Any]]:
              "times_ours": seconds[name] / seconds["ours"],
              "agree": bool(np.array_equal(values[name], values["ours"])),
              "directions": len(open_directions(side, side))} for name in calls]
-
-
-def cpu() -> str:
-    """The processor's name, as far as the system tells."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in text.splitlines()
-             if line.startswith("model name")]
-    wide = "AVX-512BW" if " avx512bw" in text else "AVX2" if " avx2" in text else platform.machine()
-    return f"{names[0] if names else platform.machine()}, {wide}"
 
 
 def _key(row: dict[str, Any], seed: int) -> dict[str, Any]:

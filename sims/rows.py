@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
+import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +17,8 @@ from typing import Any
 from theory import __version__
 
 SCHEMA = 1
+LIBRARIES = ("numpy", "scipy", "numba")
+"""Those whose versions a simulation's numbers depend on."""
 
 
 class RowsError(ValueError):
@@ -21,31 +26,73 @@ class RowsError(ValueError):
 
 
 def provenance() -> dict[str, Any]:
-    """Command, machine and versions of this process (torch is looked up, not imported)."""
+    """Command, machine, commit and versions of this process."""
     return {"command": " ".join(["python -m " + _module_name(), *sys.argv[1:]]), **machine()}
 
 
 @cache
 def machine() -> dict[str, Any]:
-    """The machine and the versions of what this process computes with."""
+    """The machine, the commit, and the versions that this process computes with.
+
+    torch is looked up, not imported.  ``commit`` ends in ``+changes`` when files of ``theory`` or
+    ``sims`` differ from it, and is None outside a repository.
+    """
     try:
         torch = metadata.version("torch")
     except metadata.PackageNotFoundError:
         torch = None
     return {
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "cpu": cpu(),
         "python": platform.python_version(),
-        "numpy": metadata.version("numpy"),
+        **libraries(),
         "torch": torch,
+        "commit": _commit(),
     }
+
+
+def cpu() -> str:
+    """The processor's name and its widest vectors, as far as the system tells."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in text.splitlines()
+             if line.startswith("model name")]
+    wide = "AVX-512BW" if " avx512bw" in text else "AVX2" if " avx2" in text else platform.machine()
+    return f"{names[0] if names else platform.machine()}, {wide}"
+
+
+def libraries() -> dict[str, str]:
+    """Versions of the libraries that a simulation's numbers depend on."""
+    return {name: metadata.version(name) for name in LIBRARIES}
 
 
 @cache
 def code_hash() -> str:
-    """A short hash of the source files of ``theory`` and ``sims``, taken once a process."""
-    from theory.claims.runner import code_hash as hash_with_theory
+    """A short hash of the source files that simulations run, taken once a process.
 
-    return hash_with_theory(*sorted(Path(__file__).parent.rglob("*.py")))
+    These are ``sims`` and ``theory`` without ``theory/claims``, which no simulation calls.
+    """
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted((root / "theory").rglob("*.py")) + sorted((root / "sims").rglob("*.py")):
+        name = path.relative_to(root).as_posix()
+        if not name.startswith("theory/claims/"):
+            digest.update(name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _commit() -> str | None:
+    git = ["git", "-C", str(Path(__file__).parents[1])]
+    try:
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True,
+                              text=True, check=True, timeout=10).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "theory", "sims"], check=True,
+                                 capture_output=True, text=True, timeout=10).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return f"{head}+changes" if changed else head
 
 
 def read_rows(path: str | Path) -> list[dict[str, Any]]:
@@ -95,20 +142,19 @@ def end_of_whole_lines(data: bytes) -> int:
 class RowWriter:
     """Appends rows to a file and knows the keys that are there.
 
-    Rows of another version of quadrat, or (with ``code``) of other code, do not count as there:
-    their cells are run again, and :func:`read_rows` takes the newer row.  A line that an
-    interrupted run left half written is cut off.  Use as a context manager.
+    Rows of another version of quadrat, or made by something else than ``made_by`` says, do not
+    count as there: their cells are run again, and :func:`read_rows` takes the newer row.  A line
+    that an interrupted run left half written is cut off.  Use as a context manager.
 
     Args:
         path: the file; it and its folder are made if they are not there.
-        code: the hash of the code that computes the rows; written into each.
+        made_by: what the numbers depend on besides the cell, such as the hash of the code; written
+            into each row.
     """
 
-    def __init__(self, path: str | Path, code: str | None = None) -> None:
+    def __init__(self, path: str | Path, made_by: Mapping[str, Any] | None = None) -> None:
         self.path = Path(path)
-        self.head: dict[str, Any] = {"schema": SCHEMA, "version": __version__}
-        if code is not None:
-            self.head["code"] = code
+        self.head: dict[str, Any] = {"schema": SCHEMA, "version": __version__, **(made_by or {})}
         self.keys: set[str] = set()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists():

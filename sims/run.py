@@ -71,8 +71,8 @@ def run(
 ) -> Outcome:
     """Run the cells of a preset that the file ``out/NAME.jsonl`` does not hold yet.
 
-    A row counts as done if quadrat's version and its code (:func:`sims.rows.code_hash`) are still
-    those that wrote it.  A cell that fails does not stop the others.
+    A row counts as done if quadrat's version, its code (:func:`sims.rows.code_hash`) and the
+    libraries are still those that wrote it.  A cell that fails does not stop the others.
 
     Args:
         name: one of ``SIMULATIONS``.
@@ -87,16 +87,15 @@ def run(
             ``out`` that is no folder, a file that holds no rows (:class:`sims.rows.RowsError`).
         sims.workers.WorkersError: no workers that compute the same numbers as this process.
     """
-    from sims.rows import RowWriter, code_hash, provenance
+    from sims.rows import RowWriter, code_hash, libraries, provenance
+    from theory.families.base import require_integer
 
     path = rows_file(name, out)
     module = importlib.import_module(SIMULATIONS[name].module)
     if preset not in module.PRESETS:
         raise ValueError(f"preset must be one of {tuple(module.PRESETS)}, got {preset!r}")
-    if seed < 0:
-        raise ValueError(f"seed must be a non-negative integer, got {seed}")
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
+    seed = require_integer("seed", seed, 0)
+    workers = require_integer("workers", workers, 1)
     start = time.perf_counter()
     origin = {**provenance(), **({"workers": workers} if scheduler is None else
                                  {"scheduler": scheduler})}
@@ -104,7 +103,7 @@ def run(
     if len({cell["key"] for cell in cells}) < len(cells):
         raise ValueError(f"{name}: keys of cells must differ")
     failures = []
-    with RowWriter(path, code_hash()) as writer:
+    with RowWriter(path, {"code": code_hash(), "libraries": libraries()}) as writer:
         todo = [cell for cell in cells if cell["key"] not in writer.keys]
         found = len(cells) - len(todo)
         with (closing(_results(module.__name__, todo, workers, scheduler)) as results,

@@ -5,7 +5,8 @@ bit on every worker that runs the same code with the same libraries.  :func:`sig
 those are; workers whose signature differs are refused.  The libraries' versions belong to it because
 NumPy may change the numbers of a generator, and all of them the last bits of a function, from one
 version to the next.  The processor does not: on another kind of processor the last bits may differ,
-and :attr:`Result.origin` says on which machine a cell was computed.
+and a search (of collisions, of falls) may then end elsewhere; :attr:`Result.origin` says on which
+machine and processor a cell was computed.
 """
 
 from __future__ import annotations
@@ -17,15 +18,11 @@ import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sims.rows import code_hash, machine
+from sims.rows import code_hash, libraries, machine
 from theory import __version__
-
-LIBRARIES = ("numpy", "scipy", "numba")
-"""Those whose versions a cell's numbers depend on."""
 
 
 class WorkersError(RuntimeError):
@@ -77,13 +74,12 @@ def in_this_process(module: str, cells: Sequence[dict[str, Any]]) -> Iterator[Re
 
 @cache
 def signature() -> dict[str, str]:
-    """What decides a cell's numbers besides the cell: quadrat, its code, and the ``LIBRARIES``.
+    """What decides a cell's numbers besides the cell: quadrat, its code, and the libraries.
 
     It is taken once a process, so that a process that was started before the code was edited
     keeps the signature of the code that it runs.
     """
-    return {"quadrat": __version__, "code": code_hash(),
-            **{name: metadata.version(name) for name in LIBRARIES}}
+    return {"quadrat": __version__, "code": code_hash(), **libraries()}
 
 
 def require_equal(expected: dict[str, str], found: dict[str, str], where: str) -> None:

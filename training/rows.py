@@ -44,13 +44,4 @@ def set_aside_damage(path: Path) -> None:
 
 def machine() -> dict[str, Any]:
     """Provenance: command, machine, processor, versions, and torch threads of a cell."""
-    return {**provenance(), "platform": platform.platform(), "cpu": _cpu(), "threads": 1}
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    return {**provenance(), "platform": platform.platform(), "threads": 1}

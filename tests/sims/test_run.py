@@ -12,7 +12,6 @@ import pytest
 
 import sims.rademacher_cells
 import sims.rows
-import theory.claims.runner
 from sims.__main__ import main
 from sims.rademacher import empirical_rademacher
 from sims.rademacher_cells import PRESETS, cells, compute
@@ -22,6 +21,7 @@ from sims.rows import (
     RowWriter,
     code_hash,
     end_of_whole_lines,
+    libraries,
     machine,
     provenance,
     read_rows,
@@ -29,6 +29,7 @@ from sims.rows import (
 from sims.run import SIMULATIONS, rows_file, run, track
 from sims.streams import stream
 
+ROOT = Path(__file__).parents[2]
 FIELDS = {"schema", "version", "kind", "key", "family", "predictors", "grid", "n", "value", "low",
           "high", "exact", "draws", "delta", "seconds", "provenance"}
 
@@ -147,30 +148,58 @@ def test_code_in_rows_only_where_it_is_known(tmp_path):
     assert "code" not in read_rows(path)[0]
     with RowWriter(path) as writer:
         assert writer.keys == {"a"}
-    with RowWriter(path, "c1") as writer:
+    with RowWriter(path, {"code": "c1"}) as writer:
         assert writer.keys == set()
         writer.append({"key": "a"})
-    with RowWriter(path, "c1") as writer:
+    with RowWriter(path, {"code": "c1"}) as writer:
         assert writer.keys == {"a"}
     assert [row["code"] for row in read_rows(path)] == ["c1"]
 
 
-def test_the_hash_of_the_code_sees_every_file(monkeypatch, tmp_path):
+def test_the_hash_of_the_code_sees_every_file_that_simulations_run(monkeypatch, tmp_path):
     for room in ("theory/claims", "sims/supremum"):
         (tmp_path / room).mkdir(parents=True)
-    files = [tmp_path / f for f in ("theory/a.py", "theory/claims/b.py", "sims/rows.py", "sims/supremum/c.py")]
-    for file in files:
+    files = [tmp_path / f for f in ("theory/a.py", "sims/rows.py", "sims/supremum/c.py")]
+    others = [tmp_path / "theory/claims/b.py", tmp_path / "sims/notes.txt"]
+    for file in files + others:
         file.write_text("1")
-    monkeypatch.setattr(theory.claims.runner, "__file__", str(tmp_path / "theory/claims/runner.py"))
-    monkeypatch.setattr(sims.rows, "__file__", str(files[2]))
+    monkeypatch.setattr(sims.rows, "__file__", str(files[1]))
     fresh = code_hash.__wrapped__  # without the memory of the process
     hashes = {fresh()}
     for file in files:
         file.write_text("2")
         hashes.add(fresh())
-    assert len(hashes) == 5 and {len(h) for h in hashes} == {16}
-    (tmp_path / "sims" / "notes.txt").write_text("no code")
+    assert len(hashes) == 4 and {len(h) for h in hashes} == {16}
+    for file in others:
+        file.write_text("2")
     assert fresh() in hashes and code_hash() == code_hash()
+
+
+def test_rows_say_what_made_them(tmp_path):
+    run("relevance", "quick", tmp_path)
+    row = read_rows(tmp_path / "relevance.jsonl")[0]
+    assert row["libraries"] == libraries() and set(row["libraries"]) == {"numpy", "scipy", "numba"}
+    where = row["provenance"]
+    assert where["cpu"] and where["scipy"] == libraries()["scipy"]
+    assert where["commit"] is None or len(where["commit"].removesuffix("+changes")) == 12
+    assert run("relevance", "quick", tmp_path).written == 0
+
+
+def test_rows_of_other_libraries_are_computed_again(tmp_path):
+    out = tmp_path / "relevance.jsonl"
+    written = run("relevance", "quick", tmp_path).written
+    out.write_text(out.read_text().replace(f'"numpy": "{libraries()["numpy"]}"', '"numpy": "1.26.0"', 1))
+    assert run("relevance", "quick", tmp_path).written == 1 < written
+
+
+@pytest.mark.parametrize("name", ["rademacher", "theorem-1", "theorem-2", "theorem-3", "relevance",
+                                  "injectivity"])
+def test_committed_rows_come_from_one_state_of_the_code(name):
+    rows = read_rows(ROOT / "paper_figures" / "rows" / f"{name}.jsonl")
+    assert len({row["code"] for row in rows}) == 1
+    assert len({json.dumps(row["libraries"], sort_keys=True) for row in rows}) == 1
+    commits = {row["provenance"]["commit"] for row in rows}
+    assert len(commits) == 1 and "+" not in commits.pop()
 
 
 @pytest.mark.parametrize("text,words", [
@@ -265,7 +294,7 @@ def test_what_run_refuses(monkeypatch, tmp_path):
         run("nothing", "quick", tmp_path)
     with pytest.raises(ValueError, match="preset must be one of .*, got 'huge'"):
         run("rademacher", "huge", tmp_path)
-    with pytest.raises(ValueError, match="seed must be a non-negative integer, got -1"):
+    with pytest.raises(ValueError, match="seed must be an integer of at least 0, got -1"):
         run("rademacher", "quick", tmp_path, -1)
 
 

@@ -255,5 +255,5 @@ def test_bad_numbers_of_workers(workers, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["run", "rademacher", "--workers", workers])
     assert stop.value.code == 2 and "workers" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="workers must be an integer of at least 1, got 0"):
         run("rademacher", "quick", "runs/nowhere", workers=0)
