@@ -37,13 +37,13 @@ class Pair:
 
     Attributes:
         x, y: ``(H, W, C)``.
-        residual: ``max |M(x) - M(y)| / max |M(x)|``, in float64.
+        relative_residual: ``max |M(x) - M(y)| / max |M(x)|``, in float64.
         distance: ``max |x - y| / max |x|``.
     """
 
     x: np.ndarray
     y: np.ndarray
-    residual: float
+    relative_residual: float
     distance: float
 
 
@@ -124,7 +124,7 @@ def collision_from(
                 break
         if 1e-6 < abs(t).max() <= 50:
             pair = _pair(f, x, at(t), rescaled)
-            if pair.residual <= tolerance * pair.distance:
+            if pair.relative_residual <= tolerance * pair.distance:
                 return pair
     return None
 

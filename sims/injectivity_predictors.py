@@ -80,12 +80,13 @@ def soft(name: str, gain: float, shape: tuple[int, int, int], generator: np.rand
     """A soft predictor with random weights.
 
     Raises:
-        ValueError: an unknown name, a negative gain, a shape with one channel for ``blind-...``.
+        ValueError: an unknown name, a gain that is negative or not finite, a shape with one channel
+            for ``blind-...``.
     """
     if name not in SOFT:
         raise ValueError(f"name must be one of {SOFT}, got {name!r}")
-    if not gain >= 0:
-        raise ValueError(f"gain must be >= 0, got {gain}")
+    if not 0 <= gain < math.inf:
+        raise ValueError(f"gain must be finite and >= 0, got {gain}")
     if name.startswith("blind") and shape[2] < 2:
         raise ValueError(f"a scale-blind predictor needs two channels, got shape {shape}")
     height, width, channels = shape

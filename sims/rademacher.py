@@ -28,6 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,6 @@ from sims.rademacher_errors import Facts, lower_limit, mean_exact, two_sided, va
 from sims.rademacher_found import Maximiser, found_spans
 from sims.rademacher_signs import SignedSpans, antithetic_pairs, random_signs
 from sims.streams import stream
-from sims.supremum import extremes_of, inner_product_extremes
 from theory.families import AllMasks, Family, Rectangles, RotatedRectangles
 from theory.masks import require_masks
 
@@ -114,7 +114,8 @@ def empirical_rademacher(
         masks: ``(N, H, W)`` targets, values -1 and +1.
         family: A, or a name of ``FAMILIES``.  Rectangles named are non-empty; all masks named
             include the empty one.
-        inputs: ``(N,)`` labels, equal for equal inputs; None: all distinct.
+        inputs: ``(N,)`` labels, equal for equal inputs; None: all distinct.  Labels must equal
+            themselves (no NaN, no NaT) and be in order, any two of them.
         predictors: ``"all"``, ``"constant"``, masks ``(K, N, H, W)`` or a :class:`Maximiser`.
         draws: antithetic pairs of sign vectors.
         seed, name: the signs come from ``stream(name, seed)``.
@@ -123,7 +124,8 @@ def empirical_rademacher(
 
     Raises:
         ValueError: an unknown name, another grid, N < 1, other mask values, delta outside (0, 1),
-            draws < 1; predictors outside the family, or with different masks for equal inputs.
+            draws < 1; labels of inputs that are no labels; predictors outside the family, or with
+            different masks for equal inputs.
         TypeError: a family or predictors of another type.
 
     >>> half = np.array([[[1, -1]], [[-1, 1]]])
@@ -133,8 +135,8 @@ def empirical_rademacher(
     Fraction(1, 4)
     """
     targets, family, groups = _sample(masks, family, inputs)
-    if not 0 < delta < 1:
-        raise ValueError(f"delta must be in (0, 1), got {delta}")
+    if not isinstance(delta, Real) or not 0 < delta < 1:
+        raise ValueError(f"delta must be in (0, 1), got {delta!r}")
     draws = _at_least(1, draws, "draws")
     max_pairs = draws if max_pairs is None else _at_least(0, max_pairs, "max_pairs")
     if isinstance(predictors, str) and predictors not in PREDICTORS:
@@ -154,22 +156,6 @@ def empirical_rademacher(
         total = int(free.ranges.sum())
         return _exact(Fraction(total, 4 * targets.size), 0, "closed form for distinct inputs")
     return _estimate(free, n, mask_bounds(free, n), draws, delta, generator, max_pairs)
-
-
-def catching_extremes(
-    targets: np.ndarray, family: Family | str
-) -> tuple[list[Fraction], list[Fraction]]:
-    r"""``(max_b Psi(b, a_i), min_b Psi(b, a_i))`` over the family, for every target; exact.
-
-    >>> [x[0] for x in catching_extremes(np.array([[[1, -1, 1]]]), "axis-aligned rectangles")]
-    [Fraction(1, 3), Fraction(-1, 1)]
-    """
-    targets, family, _ = _sample(targets, family, None)
-    distinct, place = np.unique(targets, axis=0, return_inverse=True)
-    high, low = inner_product_extremes(distinct, extremes_of(family, distinct))
-    n = distinct[0].size
-    tables = [[Fraction(int(v), n) for v in values] for values in (high, low)]
-    return tuple([table[i] for i in place.ravel()] for table in tables)
 
 
 def _estimate(
@@ -258,16 +244,34 @@ def _sample(
                          f"{targets.shape[1:]}")
     if inputs is None:
         return targets, family, np.arange(len(targets))
-    inputs = np.asarray(inputs)
-    if inputs.shape != (len(targets),):
-        raise ValueError(f"inputs must have shape ({len(targets)},), got {inputs.shape}")
-    if inputs.dtype.kind == "f" and np.isnan(inputs).any():
-        raise ValueError("inputs must be labels that equal themselves, got nan")
-    return targets, family, np.unique(inputs, return_inverse=True)[1].ravel()
+    return targets, family, _groups(inputs, len(targets))
+
+
+def _groups(inputs: Any, count: int) -> np.ndarray:
+    """The number of each label among the distinct labels, int64 ``(N,)``."""
+    labels = np.asarray(inputs)
+    if labels.shape != (count,):
+        raise ValueError(f"inputs must have shape ({count},), got {labels.shape}")
+    if labels.dtype.kind in "US" and len({type(v) for v in inputs}) > 1:
+        labels = np.asarray(inputs, dtype=object)  # NumPy would make 1 and '1' one label
+    equal = labels == labels
+    if not equal.all():
+        raise ValueError("inputs must be labels that equal themselves, got "
+                         f"{labels[int(np.argmin(equal))]}")
+    try:
+        distinct, groups = np.unique(labels, return_inverse=True)
+        ordered = labels.dtype != object or (distinct[:-1] < distinct[1:]).all()
+    except TypeError as error:
+        raise ValueError(f"inputs must be labels that can be compared, got {error}") from error
+    if not ordered:  # e.g. sets, whose order is partial
+        raise ValueError("inputs must be labels of which any two are in order, got "
+                         f"{distinct.tolist()}")
+    return groups.ravel()
 
 
 def _at_least(smallest: int, value: Any, name: str) -> int:
-    if int(value) != value or value < smallest:
+    whole = isinstance(value, Integral) or isinstance(value, Real) and float(value).is_integer()
+    if not whole or value < smallest:
         words = "a positive" if smallest else "a non-negative"
-        raise ValueError(f"{name} must be {words} integer, got {value}")
+        raise ValueError(f"{name} must be {words} integer, got {value!r}")
     return int(value)

@@ -121,7 +121,11 @@ def two_sided(spans: np.ndarray, facts: Facts, delta: float) -> Interval:
     Args:
         spans: integers ``(m,)``; the draws are ``spans / facts.scale``.
         delta: in (0, 1).
+
+    Raises:
+        ValueError: no draws.
     """
+    _require_draws(spans)
     draws = len(spans)
     center = float(mean_exact(spans, facts.scale))
     alone = mcdiarmid_half_width(facts.squares, draws, delta)
@@ -149,7 +153,11 @@ def lower_limit(spans: np.ndarray, scale: int, top: int, delta: float) -> Interv
     Args:
         spans: integers ``(m,)``, in ``[0, top]``; the draws are ``spans / scale``.
         delta: in (0, 1).
+
+    Raises:
+        ValueError: no draws.
     """
+    _require_draws(spans)
     if len(spans) > 1:
         top = min(top, 2 * int(spans[0])) or top
         spans = np.minimum(spans[1:], top)
@@ -184,3 +192,8 @@ def variance_exact(spans: np.ndarray, scale: int) -> Fraction:
     count, total = len(values), sum(values)
     return Fraction(count * sum(v * v for v in values) - total * total,
                     count * (count - 1) * scale * scale)
+
+
+def _require_draws(spans: np.ndarray) -> None:
+    if not len(spans):
+        raise ValueError("an interval needs at least one draw, got none")

@@ -24,7 +24,12 @@ from theory.masks import require_masks
 
 @runtime_checkable
 class Maximiser(Protocol):
-    """A class of predictors that can be searched on a fixed sample."""
+    """A class of predictors that can be searched on a fixed sample.
+
+    ``maximise`` must not depend on earlier calls: no warm start from what was found before, and no
+    random state carried on (seed it by the signs).  The limits of :mod:`sims.rademacher_errors` are
+    for independent draws, and what a row of signs gives is one only as a function of that row.
+    """
 
     def maximise(self, signs: np.ndarray) -> np.ndarray:
         r"""The masks of the member found for the largest :math:`\sum_i s_i \Phi(f(x_i), a_i)`.

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
+from numbers import Integral
 
 import numpy as np
 
@@ -55,13 +56,12 @@ def relevance_under_limits(family: str, height: int, width: int, limit: int, lim
 
     >>> relevance_under_limits(RECTANGLES, 4, 4, 4, 4)
     Fraction(0, 1)
+
+    Raises:
+        ValueError: as :func:`area_differences`; a limit that is no integer from 1 to n.
     """
-    n = height * width
-    for name, value in (("limit", limit), ("limit_in", limit_in)):
-        if not 1 <= value <= n:
-            raise ValueError(f"{name} must be in [1, {n}], got {value}")
-    table = area_differences(family, height, width)
-    return 1 - Fraction(2 * int(table[:limit + 1, :limit_in + 1].max()), n)
+    table = _limited(family, height, width, limit, limit_in)
+    return 1 - Fraction(2 * int(table.max()), height * width)
 
 
 def relevance_lower_bound(area: int, area_in: int, positions: int) -> Fraction:
@@ -87,8 +87,11 @@ def farthest_pair(family: str, height: int, width: int, limit: int, limit_in: in
 
     Returns:
         two masks int8 ``(H, W)``.
+
+    Raises:
+        ValueError: as :func:`relevance_under_limits`.
     """
-    table = area_differences(family, height, width)[:limit + 1, :limit_in + 1]
+    table = _limited(family, height, width, limit, limit_in)
     most = int(table.max())
     s, t = np.argwhere(table == most)[0]
     first, second = (family_of(family, height, width, min_area=int(k), max_area=int(k)).masks()
@@ -106,6 +109,15 @@ def family_of(name: str, height: int, width: int, **limits: int) -> Family:
     if name not in FAMILIES:
         raise ValueError(f"family must be one of {tuple(FAMILIES)}, got {name!r}")
     return FAMILIES[name](height, width, **limits)
+
+
+def _limited(family: str, height: int, width: int, limit: int, limit_in: int) -> np.ndarray:
+    """D up to areas ``limit`` and ``limit_in``."""
+    table = area_differences(family, height, width)
+    for name, value in (("limit", limit), ("limit_in", limit_in)):
+        if not isinstance(value, Integral) or not 1 <= value < len(table):
+            raise ValueError(f"{name} must be an integer in [1, {len(table) - 1}], got {value!r}")
+    return table[:limit + 1, :limit_in + 1]
 
 
 def _box_table(height: int, width: int) -> np.ndarray:

@@ -65,14 +65,3 @@ def binomial_interval(failures: int, repeats: int, level: float = LEVEL) -> tupl
     low = 0.0 if failures == 0 else betaincinv(failures, repeats - failures + 1, tail)
     high = 1.0 if failures == repeats else betaincinv(failures + 1, repeats - failures, 1 - tail)
     return math.floor(low * 1e9) / 1e9, math.ceil(high * 1e9) / 1e9
-
-
-def coverage_p_value(failures: int, repeats: int, delta: float) -> float:
-    """P(Binomial(repeats, delta) >= failures): small if the bound fails more often than delta.
-
-    >>> coverage_p_value(0, 10, 0.1)
-    1.0
-    """
-    from scipy.stats import binom
-
-    return float(binom.sf(failures - 1, repeats, delta))

@@ -60,9 +60,24 @@ class Setting:
 
     def draw(self, generator: np.random.Generator, shape: int | tuple[int, ...]) -> np.ndarray:
         """Indices of independent targets; exact, from integers."""
-        ends = np.cumsum(self.weights)
-        ticket = generator.integers(int(ends[-1]), size=shape)
-        return np.searchsorted(ends, ticket, side="right")
+        return indices_of(generator.integers(int(self.weights.sum()), size=shape), self.weights)
+
+
+def indices_of(ticket: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The index whose share of 0..sum - 1 holds the ticket: index j has ``weights[j]`` of them.
+
+    Args:
+        ticket: whole numbers from 0 to sum(weights) - 1, of any shape, uniform for a draw.
+        weights: positive integers ``(m,)``.
+
+    Returns:
+        int64, the shape of ``ticket``.
+
+    >>> indices_of(np.arange(4), np.array([1, 3]))
+    array([0, 1, 1, 1])
+    """
+    ends = np.cumsum(weights)
+    return np.searchsorted(ends, ticket, side="right")
 
 
 @lru_cache(maxsize=4)

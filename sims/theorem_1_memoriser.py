@@ -20,7 +20,7 @@ import numpy as np
 
 from sims.supremum import extremes_of
 from sims.theorem_1 import conditional_means
-from sims.theorem_1_laws import Setting
+from sims.theorem_1_laws import Setting, indices_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,8 @@ class World:
 
     def truth(self, inputs: np.ndarray) -> np.ndarray:
         """The index of a(x)."""
-        ends = np.cumsum(self.setting.weights)
-        return np.searchsorted(ends, np.floor(inputs * ends[-1]), side="right")
+        weights = self.setting.weights
+        return indices_of(np.floor(inputs * weights.sum()), weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class Memoriser:
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
         """The masks it answers with, int8 ``(m, H, W)``."""
-        answers = self._off_sample[self.world.truth(inputs) % len(self._off_sample)]
+        answers = self._off_sample[self.world.truth(inputs)]
         order = np.argsort(self.inputs)
         place = np.searchsorted(self.inputs[order], inputs) % len(order)
         stored = self.inputs[order][place] == inputs
@@ -74,9 +74,10 @@ class Memoriser:
 
     @cached_property
     def _off_sample(self) -> np.ndarray:
-        """For each a(x) the mask that misses most on average; one row if a(x) says nothing."""
+        """For each a(x) the mask that misses most on average; the same if a(x) says nothing."""
         weights, _ = conditional_means(self.world.setting, self.world.noise)
-        return extremes_of(self.world.setting.family, weights, witnesses=True).argmin
+        found = extremes_of(self.world.setting.family, weights, witnesses=True).argmin
+        return np.broadcast_to(found, self.world.setting.targets.shape)
 
     @cached_property
     def _on_sample(self) -> np.ndarray:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from theory.arrays import DivisionUndefined
 from theory.rectangle import window
 from theory.separation import (
     mixture_density,
@@ -26,6 +27,7 @@ from theory.separation import (
 REACH = 10.0  # Gaussians are cut where they are below exp(-50)
 ORDER = 16
 STEEPNESS = 10.0
+FEWER = (0, 1, 3, 7, 11)  # panels left out by the rules that are compared
 SHAPES = ("constant", "window", "bump")
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -98,8 +100,14 @@ def by_panels(model: Model, panels: int) -> dict[str, float]:
     The integrands have kinks, so the error falls with the square of the panels' width;
     ``panel_error`` is the spread of TV over five numbers of panels near ``panels``, in which the
     kinks lie at different places of their panels.
+
+    Raises:
+        ValueError: fewer than 12 panels; as :func:`theory.separation.mixture_density`.
     """
-    values = [_with_rule(model, panels - less) for less in (0, 1, 3, 7, 11)]
+    if panels <= max(FEWER):
+        raise ValueError(f"rules with up to {max(FEWER)} panels fewer are compared, so panels must be "
+                         f"at least {max(FEWER) + 1}, got {panels}")
+    values = [_with_rule(model, panels - less) for less in FEWER]
     spread = [v["tv"] for v in values]
     return {**values[0], "panel_error": max(spread) - min(spread)}
 
@@ -122,6 +130,9 @@ def by_sign_changes(model: Model) -> dict[str, float]:
     Returns:
         ``tv``; ``error``, quad's own estimate plus the disagreement of :math:`\int D_+` and
         :math:`\int D_-`, which are equal (Property 1); ``sign_changes``.
+
+    Raises:
+        ValueError: lambda is 1 wherever the background has mass.
     """
     from scipy.integrate import quad
     from scipy.optimize import brentq
@@ -142,6 +153,9 @@ def by_sign_changes(model: Model) -> dict[str, float]:
     mesh = [float(v) for v in np.linspace(*ends, 41)]
     redrawn = integral(at(lambda x: (1 - model.fitting(x)) * (p(x) - q(x))), mesh)
     free = integral(at(lambda x: (1 - model.fitting(x)) * g(x)), mesh)
+    if not free[0] > 0:
+        raise DivisionUndefined("Eq. 18 needs lambda < 1 on a set of positive background mass: eta is "
+                                f"divided by {free[0]}")
     moved = redrawn[0] / free[0]
 
     def difference(x: np.ndarray) -> np.ndarray:

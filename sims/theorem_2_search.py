@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.separation import separation_bounds
-from theory.separation_gap import separation
+from theory.separation import mixture_density, separation_bounds, total_variation
 
 Objective = Callable[[np.ndarray], np.ndarray]
 DENOMINATOR = 10**9
@@ -29,7 +28,7 @@ class Limits:
 
     Attributes:
         low, high: bounds of both maps, 0 <= low < high <= 1.
-        floor: least background mass of every atom, at most 1/k.
+        floor: least background mass of every atom, at most 1/k (a search tests it, as it knows k).
         inside: most background mass on the atoms where the pure densities differ.
         overlap: mass the two pure densities share at least (their TV is at most 1 - overlap).
     """
@@ -89,7 +88,11 @@ def model_at(z: np.ndarray, atoms: int, limits: Limits, exact: bool = False) -> 
     ``exact`` takes one point ``(6 atoms,)`` to the nearest model in Fractions, arrays (atoms,);
     the limits then hold exactly.  If ``limits.inside`` is below 1 atom 0 is neutral: both pure
     densities are 0 there, and the background has at least 1 - inside.
+
+    Raises:
+        ValueError: a floor above 1/atoms.
     """
+    _require_room(atoms, limits)
     number = (lambda v: Fraction(str(v))) if exact else (lambda v: v)
     parts = np.moveaxis(z.reshape(6, atoms, -1), -1, 1)
     if exact:
@@ -117,7 +120,7 @@ def fall(model: dict[str, np.ndarray]) -> np.ndarray:
     free = ((1 - model["high"]) * g).sum(axis=-1)
     good = free > (0 if g.dtype == object else LEAST_FREE)
     if g.dtype == object:
-        return separation(p, q, g, model["low"]) - separation(p, q, g, model["high"]) if good else -1
+        return _separation(p, q, g, model["low"]) - _separation(p, q, g, model["high"]) if good else -1
     low, high = (np.where(good[:, None], model[k], 0.0) for k in ("low", "high"))
     return np.where(good, _variation(p, q, g, low) - _variation(p, q, g, high), -1.0)
 
@@ -125,7 +128,12 @@ def fall(model: dict[str, np.ndarray]) -> np.ndarray:
 def largest_fall(
     atoms: int, limits: Limits, generations: int, generator: np.random.Generator
 ) -> dict[str, Any]:
-    """The largest exact fall of TV found for k atoms, and its model in Fractions (as text)."""
+    """The largest exact fall of TV found for k atoms, and its model in Fractions (as text).
+
+    Raises:
+        ValueError: a floor above 1/k.
+    """
+    _require_room(atoms, limits)
     z, evaluations = maximize(lambda z: fall(model_at(z, atoms, limits)), 6 * atoms, generations,
                               generator)
     model = model_at(z, atoms, limits, exact=True)
@@ -135,8 +143,8 @@ def largest_fall(
                for a, b in zip(model["low"], model["high"], strict=True))
     return {"gap": float(gap), "gap_exact": str(gap), "ordered": held,
             "pure_separation": float(abs(p - q).sum() / 2),
-            "tv_low": float(separation(p, q, g, model["low"])),
-            "tv_high": float(separation(p, q, g, model["high"])),
+            "tv_low": float(_separation(p, q, g, model["low"])),
+            "tv_high": float(_separation(p, q, g, model["high"])),
             "evaluations": evaluations, "witness": _text(model)}
 
 
@@ -147,15 +155,19 @@ def nearest_to_end(
     """The model nearest to one end of the sandwich whose ends differ by at least ``difference``.
 
     ``position`` is (TV - min)/(max - min) of a model in Fractions, as small (``upper``: as large)
-    as found.  Both ends are attained if the background is free; with at least b of it at each of
-    two atoms the smallest position is b/(b + (1 - difference)(1 - b)), for disjoint pure classes.
+    as found.  Both ends are attained if the background is free.  For models of two atoms with
+    background at least b at each (and low = 0) the smallest position is
+    b/(b + (1 - difference)(1 - b)); more atoms can go below it: with b = 1/10 and difference 1/10,
+    p = (1/2, 1/2, 0), p' = (0, 0, 1), p_bg = (1/10, 8/10, 1/10) and lambda = (1, 1/5, 1/2) have
+    position 5/69 < 10/91.
 
     Raises:
-        ValueError: a difference outside (0, high - low).
+        ValueError: a difference outside (0, high - low); a floor above 1/k.
     """
     if not 0 < difference < limits.high - limits.low:
         raise ValueError("the ends can differ by a number in (0, high - low), got "
                          f"{difference}")
+    _require_room(atoms, limits)
 
     def objective(z: np.ndarray) -> np.ndarray:
         model = model_at(z, atoms, limits)
@@ -176,10 +188,15 @@ def nearest_to_end(
     model = model_at(z, atoms, limits, exact=True)
     p, q, g, lam = (model[k] for k in ("pure", "other", "background", "low"))
     least, most = separation_bounds(p, q, lam)
-    tv = separation(p, q, g, lam)
+    tv = _separation(p, q, g, lam)
     return {"position": float((tv - least) / (most - least)), "ends_differ": float(most - least),
             "tv": float(tv), "evaluations": evaluations,
             "witness": _text({k: v for k, v in model.items() if k != "high"})}
+
+
+def _require_room(atoms: int, limits: Limits) -> None:
+    if Fraction(str(limits.floor)) * atoms > 1:
+        raise ValueError(f"floor must be at most 1/atoms, got {limits.floor} with {atoms} atoms")
 
 
 def _density(part: np.ndarray) -> np.ndarray:
@@ -188,6 +205,10 @@ def _density(part: np.ndarray) -> np.ndarray:
     total = square.sum(axis=-1, keepdims=True)
     square[..., -1:] += np.where(total > 0, 0 * total, 0 * total + 1)
     return square / np.where(total > 0, total, 0 * total + 1)
+
+
+def _separation(p: np.ndarray, q: np.ndarray, g: np.ndarray, lam: np.ndarray) -> Any:
+    return total_variation(*(mixture_density(pure, g, lam) for pure in (p, q)))
 
 
 def _variation(p: np.ndarray, q: np.ndarray, g: np.ndarray, lam: np.ndarray) -> np.ndarray:

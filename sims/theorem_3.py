@@ -21,6 +21,8 @@ from functools import cached_property
 
 import numpy as np
 
+from sims.theorem_1_laws import indices_of
+
 MAX_SIGNS = 2**24
 """Values of the sums of signs gone through at most, times the functions of the class."""
 
@@ -61,11 +63,11 @@ class LossClass(ABC):
 
     def draw(self, generator: np.random.Generator, n_samples: int, repeats: int) -> np.ndarray:
         """Counts ``(repeats, J)`` of independent samples of size N."""
-        ends = np.cumsum(self.weights)
-        out = np.empty((repeats, len(ends)), dtype=np.int64)
+        atoms, total = len(self.weights), int(self.weights.sum())
+        out = np.empty((repeats, atoms), dtype=np.int64)
         for k in range(repeats):
-            ticket = generator.integers(int(ends[-1]), size=n_samples)
-            out[k] = np.bincount(np.searchsorted(ends, ticket, side="right"), minlength=len(ends))
+            ticket = generator.integers(total, size=n_samples)
+            out[k] = np.bincount(indices_of(ticket, self.weights), minlength=atoms)
         return out
 
     def _check(self, counts: np.ndarray) -> np.ndarray:

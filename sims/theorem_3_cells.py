@@ -107,7 +107,7 @@ def loss_class(name: str, side: int, atoms: int, seed: int) -> Any:
 
 def _predictors(name: str) -> int:
     number, _, word = name.partition(" ")
-    if word != "predictors" or not number.isdigit() or int(number) < 1:
+    if word != "predictors" or not (number.isascii() and number.isdigit()) or int(number) < 1:
         raise ValueError(f"class must be {CONSTANT!r}, {FREE!r} or 'K predictors', got {name!r}")
     return int(number)
 

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from numbers import Number, Rational
 from typing import Any
 
 import numpy as np
 
-from theory.separation import mixture_density, separation_bounds, total_variation
+from theory.separation import mixture_density, normalization, separation_bounds, total_variation
 
 
 def separation(
@@ -35,9 +36,14 @@ def absorbed(
 ) -> np.ndarray:
     r""":math:`\int\min(|m|q,\lambda d_s)\,d\nu`: how far TV is below max(A+, A-); ``(...)``.
 
-    It lies between 0 and ``|m| = max - min``.  Eq. 18 must be defined (lambda < 1 on a part of the
-    background).
+    It lies between 0 and ``|m| = max - min``.
+
+    Raises:
+        ValueError: as :func:`theory.separation.normalization`; no densities, lambda outside [0, 1],
+            or lambda = 1 wherever the background has mass, where Eq. 18 is not defined.
     """
+    for density in (pure, other):
+        normalization(density, background, fitting)
     moved, side = _sided(pure, other, fitting)
     free = (1 - fitting) * background
     redrawn = free / free.sum(axis=-1, keepdims=True)
@@ -134,11 +140,15 @@ def gap_witness(a: Fraction, b: Fraction) -> dict[str, np.ndarray]:
 
     Raises:
         ValueError: not 0 < b < a <= 1.
+        TypeError: a float, whose arithmetic is not exact.
 
     >>> w = gap_witness(Fraction(1), Fraction(1, 2))
     >>> print(*(separation(w["pure"], w["other"], w["background"], w[k]) for k in ("low", "high")))
     1/3 0
     """
+    for name, value in (("a", a), ("b", b)):
+        if isinstance(value, Number) and not isinstance(value, Rational):
+            raise TypeError(f"{name} must be exact (a Fraction or an int), got {value!r}")
     if not 0 < b < a <= 1:
         raise ValueError(f"0 < b < a <= 1 must hold, got a = {a}, b = {b}")
     return {name: np.array(values, dtype=object) for name, values in witness_atoms(a, b).items()}
@@ -159,7 +169,12 @@ def proportional(fitting: np.ndarray, keep: Any) -> np.ndarray:
     Along this path TV never falls: q stays, so the difference of classes is s D + (1-s) d and TV
     is convex in s; at s = 1 its slope in 1-s is :math:`\int_{D>0}(d-D)\ge 0`, as d >= lambda d >= D
     there.
+
+    Raises:
+        ValueError: a factor s = ``keep`` outside [0, 1].
     """
+    if not np.all((keep >= 0) & (keep <= 1)):
+        raise ValueError(f"keep must lie in [0, 1], got {keep}")
     return 1 - keep * (1 - fitting)
 
 

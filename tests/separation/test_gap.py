@@ -7,8 +7,10 @@ from random import Random
 
 import numpy as np
 import pytest
+import sympy
 
 from tests.separation.test_claims import BY_ID, plain_tv
+from theory.arrays import DivisionUndefined
 from theory.claims.draws import draw
 from theory.claims.ledger_5_2 import gap
 from theory.claims.ledger_5_2 import instances as ranges
@@ -147,3 +149,47 @@ def test_lemmas_of_the_bound_fail_when_weakened():
     assert smt("", z3.Implies(z3.And(box, exact_t, b2 <= high * on_x), goal)).result is True
     assert smt("", z3.Implies(z3.And(box, exact_t), goal)).result is None
     assert smt("", z3.Implies(z3.And(box, t <= 1, b2 <= high * on_x), goal)).result is None
+
+
+HALVES = np.array([F(1, 2), F(1, 2)], dtype=object)
+FIRST, SECOND = (np.array(v, dtype=object) for v in ((F(1), F(0)), (F(0), F(1))))
+
+
+@pytest.mark.parametrize("to", [np.asarray, lambda x: np.asarray(x, dtype=np.float64)], ids=["exact", "float"])
+def test_the_absorbed_part_exists_where_eq_18_does(to):
+    pure, other, half = to(FIRST), to(SECOND), to(HALVES)
+    with pytest.raises(DivisionUndefined, match="Eq. 18 needs lambda < 1"):
+        absorbed(pure, other, half, to(FIRST + SECOND))
+    with pytest.raises(DivisionUndefined, match="Eq. 18 needs lambda < 1"):
+        absorbed(pure, other, pure, pure)
+    for wrong in (-half, 3 * half):
+        with pytest.raises(ValueError, match=r"lambda must lie in \[0, 1\], got"):
+            absorbed(pure, other, half, wrong)
+    with pytest.raises(ValueError, match="must integrate to 1"):
+        absorbed(pure, 2 * other, half, half)
+    assert absorbed(pure, other, half, pure) == 0
+
+
+@pytest.mark.parametrize("keep", [F(-1, 10), F(11, 10), 1.5, np.nan, np.array([0.5, 2.0])], ids=str)
+def test_kept_errors_are_no_larger(keep):
+    with pytest.raises(ValueError, match=r"keep must lie in \[0, 1\], got"):
+        proportional(HALVES, keep)
+
+
+def test_the_ends_of_proportional_maps():
+    assert proportional(HALVES, 1).tolist() == HALVES.tolist() and proportional(HALVES, 0).tolist() == [1, 1]
+    np.testing.assert_array_equal(proportional(np.zeros((2, 2)), np.array([0.0, 0.25])), [[1, 0.75]] * 2)
+
+
+@pytest.mark.parametrize("a,b", [(1.0, F(1, 2)), (1, 0.5), (np.float64(1), F(1, 2)), (1, sympy.Float("0.5"))])
+def test_the_witness_refuses_floats(a, b):
+    with pytest.raises(TypeError, match="must be exact"):
+        gap_witness(a, b)
+
+
+def test_the_witness_of_ints_and_symbolic_numbers():
+    assert gap_witness(1, F(1, 2))["pure"].tolist() == [F(2, 3), F(1, 3), 0]
+    root = sympy.sqrt(3) / 2
+    w = gap_witness(root, sympy.Rational(1, 2))
+    assert w["low"].tolist() == [sympy.Rational(3, 4)] + [sympy.Rational(1, 4)] * 2
+    assert sympy.simplify(sum(w["pure"]) - 1) == 0

@@ -113,8 +113,8 @@ def test_a_collision_and_its_certificates():
     pair = collision_from(f, x)
     out = [module(f, v) for v in (pair.x, pair.y)]
     np.testing.assert_allclose(out[0], out[1], rtol=1e-12)
-    assert pair.distance > 0.05 and pair.residual < 1e-12
-    assert pair.residual == pytest.approx(abs(out[0] - out[1]).max() / abs(out[0]).max())
+    assert pair.distance > 0.05 and pair.relative_residual < 1e-12
+    assert pair.relative_residual == pytest.approx(abs(out[0] - out[1]).max() / abs(out[0]).max())
     checked = verified(f, pair)
     assert checked["residual"] < 1e-40 and checked["moved"] < 1e-10
     assert checked["distance"] == pytest.approx(abs(np.log(pair.y / pair.x)).max(), abs=1e-10)
@@ -221,6 +221,7 @@ def test_the_rectangle_is_the_papers():
 def test_bad_predictors():
     generator = np.random.default_rng(0)
     for args, message in ((("x", 1.0, SHAPE), "name"), (("common", -1.0, SHAPE), "gain"),
+                          (("common", math.inf, SHAPE), "gain must be finite"),
                           (("blind-network", 1.0, (1, 2, 1)), "two channels")):
         with pytest.raises(ValueError, match=message):
             soft(*args, generator)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sims.rademacher import ALL_MASKS, RECTANGLES, catching_extremes, empirical_rademacher
+from sims.rademacher import ALL_MASKS, RECTANGLES, empirical_rademacher
 from sims.rademacher_cells import random_rectangles
 from theory.families import AllMasks, FiniteFamily, Parallelograms, Rectangles, RotatedRectangles
 from theory.rademacher import (
@@ -108,10 +108,10 @@ def test_complements_leave_the_complexity_of_all_masks():
                 == empirical_rademacher(-targets, ALL_MASKS, predictors=predictors).fraction)
 
 
-def test_extremes_against_enumeration_with_repeated_targets():
+def test_distinct_inputs_with_repeated_targets_against_enumerated_extremes():
     targets = sample(12, 5, 3, 3)[[0, 1, 1, 2, 0, 4]]
-    assert (tuple(catching_extremes(targets, RECTANGLES))
-            == catching_extremes_exact(Rectangles(3, 3), targets))
+    extremes = catching_extremes_exact(Rectangles(3, 3), targets)
+    assert empirical_rademacher(targets, RECTANGLES).fraction == rademacher_all_functions_exact(*extremes)
 
 
 FAMILIES = [Rectangles(3, 3), Rectangles(3, 3, max_area=4, empty=True), AllMasks(3, 3),
@@ -154,7 +154,7 @@ def test_one_target_many_times_is_the_mean_of_a_random_walk(count):
     """``E|s_1 + ... + s_k| = 2^(1-k) ceil(k/2) C(k, ceil(k/2))``, times the target's range."""
     a = sample(24, 1, 3, 4)
     walk = Fraction(2 * -(-count // 2) * comb(count, -(-count // 2)), 2**count)
-    (high,), (low,) = catching_extremes(a, RECTANGLES)
+    (high,), (low,) = catching_extremes_exact(Rectangles(3, 4), a)
     found = empirical_rademacher(np.repeat(a, count, axis=0), RECTANGLES, np.zeros(count))
     assert found.fraction == walk * (high - low) / (4 * count)
 
@@ -206,6 +206,16 @@ def test_random_rectangles_are_uniform_over_the_family():
 
 
 MASK = np.array([[[1, -1]]])
+TWO = np.repeat(MASK, 2, axis=0)
+
+
+@pytest.mark.parametrize("labels", [
+    [1j, 2, 1j], ["b", "a", "b"], np.array(["b", 'a', "b"], object), [b"b", b"a", b"b"], [2.5, True, 2.5],
+    np.array(["2001", "2000", "2001"], "M8[Y]"), np.array([Fraction(1, 2), 0, 0.5], object)])
+def test_labels_of_any_kind(labels):
+    targets = sample(25, 3, 2, 2)
+    expected = rademacher_grouped_exact(Rectangles(2, 2), targets, [0, 1, 0])
+    assert empirical_rademacher(targets, RECTANGLES, labels).fraction == expected
 
 
 @pytest.mark.parametrize("call,words", [
@@ -220,7 +230,15 @@ MASK = np.array([[[1, -1]]])
     (lambda: empirical_rademacher(MASK, seed=-1), "seed must be a non-negative integer, got -1"),
     (lambda: empirical_rademacher(MASK, Rectangles(2, 1)), "share a grid"),
     (lambda: empirical_rademacher(MASK, RECTANGLES, [0, 1]), r"inputs must have shape \(1,\)"),
-    (lambda: empirical_rademacher(MASK, RECTANGLES, [np.nan]), "labels that equal themselves"),
+    *((partial(empirical_rademacher, MASK, RECTANGLES, x), "labels that equal themselves, got") for x in (
+        [np.nan], [complex(1, np.nan)], np.array(["NaT"], "M8[s]"), np.array([np.nan], object))),
+    *((partial(empirical_rademacher, TWO, RECTANGLES, x), "labels that can be compared, got '<'") for x in (
+        [1, None], [1, "1"], [b"a", "a"], np.array([1, "a"], object))),
+    (lambda: empirical_rademacher(TWO, RECTANGLES, [frozenset("a"), frozenset("b")]), "any two are in order"),
+    *((partial(empirical_rademacher, MASK, draws=x), "draws must be a positive integer, got ")
+      for x in ("a", np.nan, np.inf)),
+    *((partial(empirical_rademacher, MASK, delta=x), r"delta must be in \(0, 1\), got ")
+      for x in ("a", np.array([0.1, 0.2]), np.nan)),
     (lambda: rademacher_all_functions([], []), "N must be at least 1"),
     (lambda: rademacher_all_functions([1.5], [0.0]), r"\[-1, 1\], got 1.5"),
     (lambda: rademacher_all_functions([0.0], [0.5]), "at least min_catching"),

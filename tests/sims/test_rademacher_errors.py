@@ -242,3 +242,10 @@ def test_moments_against_numpy():
     spans = np.random.default_rng(6).integers(0, 2**40, size=50)
     assert float(mean_exact(spans, 7)) == pytest.approx(spans.mean() / 7)
     assert float(variance_exact(spans, 7)) == pytest.approx(spans.var(ddof=1) / 49)
+
+
+@pytest.mark.parametrize("interval", [unit_two_sided, unit_lower_limit])
+@pytest.mark.parametrize("spans", [[], np.array([], dtype=np.int64)], ids=["list", "array"])
+def test_no_draws_give_no_interval(interval, spans):
+    with pytest.raises(ValueError, match="needs at least one draw, got none"):
+        interval(spans, 0.1)

@@ -202,8 +202,12 @@ def test_the_full_preset_covers_more():
 
 @pytest.mark.parametrize("call,words", [
     (lambda: area_differences("circles", 3, 3), "family must be one of"),
-    (lambda: relevance_under_limits(RECTANGLES, 3, 3, 0, 1), r"limit must be in \[1, 9\], got 0"),
-    (lambda: relevance_under_limits(RECTANGLES, 3, 3, 1, 10), r"limit_in must be in \[1, 9\], got 10"),
+    (lambda: relevance_under_limits(RECTANGLES, 3, 3, 0, 1), r"limit must be an integer in \[1, 9\], got 0"),
+    (lambda: relevance_under_limits(RECTANGLES, 3, 3, 1, 10), r"limit_in must be an integer in \[1, 9\], got 10"),
+    (lambda: relevance_under_limits(RECTANGLES, 3, 3, 2.5, 1), r"limit must be an integer in \[1, 9\], got 2.5"),
+    (lambda: farthest_pair(RECTANGLES, 3, 3, 1, "2"), r"limit_in must be an integer in \[1, 9\], got .2."),
+    (lambda: relevance_under_limits(RECTANGLES, 0, 3, 1, 1), "height must be an integer of at least 1, got 0"),
+    (lambda: area_differences(ROTATED, 3, 0), "width must be an integer of at least 1, got 0"),
     (lambda: area_differences(ROTATED, 8, 8), "up to 7x7"),
     (lambda: extreme_code_differences([1], []), "at least one mask, got none"),
     (lambda: differences_by_area([1], [], 4), "at least one mask, got none"),

@@ -20,7 +20,7 @@ from sims.theorem_1 import (
     smallest_bounds,
     supremum_risk_exact,
 )
-from sims.theorem_1_coverage import binomial_interval, coverage_p_value, summary, vacuity
+from sims.theorem_1_coverage import binomial_interval, summary, vacuity
 from sims.theorem_1_laws import (
     ALL_MASKS,
     LAWS,
@@ -31,6 +31,7 @@ from sims.theorem_1_laws import (
     extreme_differences,
     setting,
 )
+from tests.sims.judge import coverage_p_value
 from theory import bounds
 from theory.families import AllMasks, FiniteFamily, Rectangles, RotatedRectangles
 from theory.rademacher import catching_extremes_exact, rademacher_all_functions_exact

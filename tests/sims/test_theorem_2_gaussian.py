@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sims.theorem_2_gaussian import Model, by_panels, by_sign_changes, closed_form, in_the_plane, rule
+from theory.arrays import DivisionUndefined
 
 MODELS = [
     Model(1.0, shape="window", top=0.95, center=1.0, width=1.5, background=(1.0, 1.5)),
@@ -79,6 +80,16 @@ def test_the_plane_along_an_axis_is_the_line_when_the_second_window_is_wide():
     got = in_the_plane(1.0, 0.0, 9.0, 1000, 24, np.random.default_rng(0))
     line = by_sign_changes(Model(1.0, shape="window", top=0.95, center=1.0, width=9.0, background=(1.0, 2.0)))
     assert got["tv"] == pytest.approx(line["tv"], abs=2e-3)
+
+
+def test_bad_quadratures():
+    ones = Model(1.0, shape="constant")
+    for call in (lambda: by_panels(ones, 12), lambda: by_sign_changes(ones)):
+        with pytest.raises(DivisionUndefined, match="Eq. 18 needs lambda < 1"):
+            call()
+    with pytest.raises(ValueError, match="panels must be at least 12, got 11"):
+        by_panels(MODELS[0], 11)
+    assert by_panels(MODELS[0], 12)["panel_error"] > 0
 
 
 def test_bad_models():

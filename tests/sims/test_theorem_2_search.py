@@ -98,6 +98,20 @@ def test_nearest_models_of_two_atoms_against_a_closed_form(difference):
     assert "high" not in m
 
 
+def test_three_atoms_go_below_the_closed_form_of_two():
+    """5/69 < 10/91 with b = difference = 1/10; the search finds such a model too."""
+    p, q, g, lam = (np.array([F(v) for v in text.split()], dtype=object) for text in (
+        "1/2 1/2 0", "0 0 1", "1/10 8/10 1/10", "1 1/5 1/2"))
+    low, high = separation_bounds(p, q, lam)
+    assert (low, high, min(g)) == (F(1, 2), F(3, 5), F(1, 10))
+    b, difference = F(1, 10), high - low
+    position = (separation(p, q, g, lam) - low) / difference
+    assert position == F(5, 69) < b / (b + (1 - difference) * (1 - b)) == F(10, 91)
+    limits = Limits(floor=0.1)
+    found = nearest_to_end(3, 0.1, limits, False, 60, np.random.default_rng(0))
+    assert found["position"] < 10 / 91 and found["ends_differ"] >= 0.1
+
+
 @pytest.mark.parametrize("upper,end", [(False, 0.0), (True, 1.0)])
 def test_both_ends_are_reached_without_a_floor(upper, end):
     found = nearest_to_end(2, 0.5, Limits(), upper, 60, np.random.default_rng(1))
@@ -109,5 +123,11 @@ def test_bad_limits():
                             ({"inside": -0.1}, "inside"), ({"overlap": 1.1}, "overlap")):
         with pytest.raises(ValueError, match=message):
             Limits(**kwargs)
+    for search in (largest_fall, lambda k, *rest: nearest_to_end(k, 0.5, rest[0], True, *rest[1:])):
+        with pytest.raises(ValueError, match="floor must be at most 1/atoms, got 0.3 with 4 atoms"):
+            search(4, Limits(floor=0.3), 5, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="floor must be at most"):
+        model_at(np.zeros((24, 1)), 4, Limits(floor=0.3))
+    assert model_at(np.zeros(24), 4, Limits(floor=0.25), exact=True)["background"].tolist() == [F(1, 4)] * 4
     with pytest.raises(ValueError, match="ends can differ"):
         nearest_to_end(2, 1.0, Limits(), True, 5, np.random.default_rng(0))

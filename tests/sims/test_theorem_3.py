@@ -10,9 +10,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from sims.theorem_1_coverage import coverage_p_value
 from sims.theorem_3 import FreeClass, ListedClass, mean_absolute_sum
 from sims.theorem_3_cells import CONSTANT, DELTAS, FREE, cells, compute, loss_class
+from tests.sims.judge import coverage_p_value
 from theory.bounds import theorem_3
 from theory.families import Rectangles
 from theory.rademacher import rademacher_constant_exact, rademacher_grouped_exact, sign_vectors
@@ -170,6 +170,9 @@ def test_cells_depend_on_nothing_but_themselves():
     (lambda: listed(0).complexity([4000, 4000, 4000]), "at most"),
     (lambda: loss_class("some predictors", 3, 3, 0), "class must be"),
     (lambda: loss_class("0 predictors", 3, 3, 0), "class must be"),
+    (lambda: loss_class("\u00b2 predictors", 3, 3, 0), "class must be"),
+    (lambda: loss_class("\u0663 predictors", 3, 3, 0), "class must be"),
+    (lambda: loss_class(FREE, 0, 3, 0), "height must be an integer of at least 1, got 0"),
 ])
 def test_bad_input(call, words):
     with pytest.raises(ValueError, match=words):
