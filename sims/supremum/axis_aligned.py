@@ -19,7 +19,7 @@ from sims.supremum.threads import in_threads, split, thread_count
 from theory.families import Rectangles
 from theory.families.limits import parse_zone
 
-CHUNK_BYTES = 2**20
+CHUNK_BYTES = 2**18
 """Weights, with their results, that a thread converts and solves at a time."""
 
 _RESULT = 80
