@@ -197,6 +197,18 @@ def test_hidden_shared_parts_do_not_refute():
     assert verify(equal, examples=200).status == "unrefuted"
 
 
+def test_a_failure_that_does_not_happen_again_is_no_counterexample_and_is_counted():
+    seen = set()
+
+    def only_at_first_sight(x):
+        new = x not in seen
+        seen.add(x)
+        return -1 if new else 1
+
+    verdict = verify(claim(instances=st.integers(0, 10**6), margin=only_at_first_sight), examples=100)
+    assert verdict.status == "unrefuted" and "did not fail again" in str(verdict)
+
+
 def test_margins_that_change_their_instance():
     def honest(pair):
         a, _ = pair
