@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import platform
+import sys
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ from sims.rows import read_rows
 from sims.supremum import max_weight_rectangle
 from theory.families import Rectangles
 
-PYSCAN = importlib.util.find_spec("pyscan")
+# where the tests' extra installs it: elsewhere there is no wheel; if it is missing HERE the test fails
+PYSCAN = (sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 14))
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def test_the_compiled_peers_are_right(solver):
     assert np.array_equal(maxima(solver, w), products.max(axis=1))
 
 
-@pytest.mark.skipif(PYSCAN is None, reason="pyscan-stats is an extra")
+@pytest.mark.skipif(not PYSCAN, reason="pyscan-stats has no wheel for this platform")
 def test_pyscan_is_asked_the_same_question():
     w = 2 * np.random.default_rng(1).integers(0, 2, (40, 6, 9)) - 1
     seconds, values = pyscan_seconds(w)
