@@ -24,7 +24,6 @@ A iff the family says so; ties do not matter, values alone are used.  All spans 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -33,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from sims.family_names import RECTANGLES, family_of
 from sims.rademacher_classes import (
     finite_bounds,
     finite_spans,
@@ -44,17 +44,9 @@ from sims.rademacher_errors import Facts, lower_limit, mean_exact, two_sided, va
 from sims.rademacher_found import Maximiser, found_spans
 from sims.rademacher_signs import SignedSpans, antithetic_pairs, random_signs
 from sims.streams import stream
-from theory.families import AllMasks, Family, Rectangles, RotatedRectangles
+from theory.families import Family
 from theory.masks import require_masks
 
-RECTANGLES = "axis-aligned rectangles"
-ROTATED = "rotated rectangles"
-ALL_MASKS = "all masks"
-FAMILIES: dict[str, Callable[[int, int], Family]] = {
-    RECTANGLES: Rectangles,
-    ROTATED: RotatedRectangles,
-    ALL_MASKS: lambda height, width: AllMasks(height, width, empty=True),
-}
 PREDICTORS = ("all", "constant")
 
 
@@ -112,8 +104,8 @@ def empirical_rademacher(
 
     Args:
         masks: ``(N, H, W)`` targets, values -1 and +1.
-        family: A, or a name of ``FAMILIES``.  Rectangles named are non-empty; all masks named
-            include the empty one.
+        family: A, or a name of :mod:`sims.family_names`.  Rectangles named are non-empty; all masks
+            named include the empty one.
         inputs: ``(N,)`` labels, equal for equal inputs; None: all distinct.  Labels must equal
             themselves (no NaN, no NaT) and be in order, any two of them.
         predictors: ``"all"``, ``"constant"``, masks ``(K, N, H, W)`` or a :class:`Maximiser`.
@@ -234,9 +226,7 @@ def _sample(
     if targets.size == 0:
         raise ValueError(f"targets need N >= 1 masks of at least one position, got {targets.shape}")
     if isinstance(family, str):
-        if family not in FAMILIES:
-            raise ValueError(f"family must be one of {tuple(FAMILIES)}, got {family!r}")
-        family = FAMILIES[family](*targets.shape[1:])
+        family = family_of(family, *targets.shape[1:])
     if not isinstance(family, Family):
         raise TypeError(f"family must be a Family or a name, got {type(family).__name__}")
     if family.shape != targets.shape[1:]:

@@ -28,7 +28,8 @@ def cells(preset: str, seed: int) -> list[dict[str, Any]]:
     A preset may leave out ``rotated_grids`` (default: none) and ``repeats`` (default: no cells with
     repeated inputs; samples smaller than ``repeats`` have none either).
     """
-    from sims.rademacher import ALL_MASKS, PREDICTORS, RECTANGLES, ROTATED
+    from sims.family_names import ALL_MASKS, RECTANGLES, ROTATED
+    from sims.rademacher import PREDICTORS
 
     p = PRESETS[preset]
     rotated, repeats = p.get("rotated_grids", ()), p.get("repeats")

@@ -22,11 +22,10 @@ from numbers import Integral
 
 import numpy as np
 
+from sims.family_names import RECTANGLES, ROTATED, family_of
 from sims.relevance_codes import difference_table
-from theory.families import Family, Rectangles, RotatedRectangles
 
-RECTANGLES, ROTATED = "axis-aligned rectangles", "rotated rectangles"
-FAMILIES = {RECTANGLES: Rectangles, ROTATED: RotatedRectangles}
+FAMILIES = (RECTANGLES, ROTATED)
 
 
 @lru_cache(maxsize=8)
@@ -43,7 +42,7 @@ def area_differences(family: str, height: int, width: int) -> np.ndarray:
     Raises:
         ValueError: an unknown family, a side below 1, rotated rectangles beyond 7 x 7.
     """
-    members = family_of(family, height, width)
+    members = family_of(family, height, width, among=FAMILIES)
     table = (_box_table(height, width) if family == RECTANGLES
              else difference_table(members.bits(), members.shape))
     table.flags.writeable = False
@@ -102,13 +101,6 @@ def farthest_pair(family: str, height: int, width: int, limit: int, limit_in: in
         if differs.max() == most:
             return mask, second[differs.argmax()]
     raise RuntimeError(f"no pair of areas {s} and {t} differs in {most} positions")
-
-
-def family_of(name: str, height: int, width: int, **limits: int) -> Family:
-    """The family of a name with limits as its constructor takes them."""
-    if name not in FAMILIES:
-        raise ValueError(f"family must be one of {tuple(FAMILIES)}, got {name!r}")
-    return FAMILIES[name](height, width, **limits)
 
 
 def _limited(family: str, height: int, width: int, limit: int, limit_in: int) -> np.ndarray:

@@ -11,11 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from sims.family_names import RECTANGLES, ROTATED, family_of
 from sims.relevance import (
-    RECTANGLES,
-    ROTATED,
     attained_areas,
-    family_of,
     farthest_pair,
     relevance_lower_bound,
     relevance_under_limits,

@@ -12,7 +12,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from sims.theorem_1_laws import ALL_MASKS, ONE_MAP, RECTANGLES, ROTATED
+from sims.family_names import ALL_MASKS, RECTANGLES, ROTATED
+from sims.theorem_1_laws import ONE_MAP
 
 KIND, NOISE, MEMORISER = "theorem-1", "theorem-1-noise", "theorem-1-memoriser"
 DELTAS = (0.5, 0.1, 0.05, 0.01)

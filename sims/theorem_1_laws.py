@@ -14,13 +14,13 @@ from functools import lru_cache
 
 import numpy as np
 
+from sims.family_names import ALL_MASKS, RECTANGLES, ROTATED, family_of
 from sims.relevance_codes import extreme_code_differences, orbits
 from sims.supremum import extremes_of
-from theory.families import AllMasks, Family, FiniteFamily, Rectangles, RotatedRectangles
+from theory.families import AllMasks, Family, FiniteFamily, Rectangles
 from theory.families.bits import codes_of_masks
 
-RECTANGLES, ROTATED, ALL_MASKS, ONE_MAP = (
-    "axis-aligned rectangles", "rotated rectangles", "all masks", "one map")
+ONE_MAP = "one map"
 FAMILIES = (RECTANGLES, ROTATED, ALL_MASKS, ONE_MAP)
 LAWS = ("uniform", "small", "two masks")
 
@@ -102,8 +102,8 @@ def setting(family: str, height: int, width: int, max_area: int | None, max_area
     if law not in LAWS:
         raise ValueError(f"law must be one of {LAWS}, got {law!r}")
     maps = _maps(family, height, width, max_area)
-    kind = RotatedRectangles if family == ROTATED else Rectangles
-    targets = kind(height, width, max_area=max_area_in).masks()
+    kind = ROTATED if family == ROTATED else RECTANGLES
+    targets = family_of(kind, height, width, max_area=max_area_in).masks()
     area = (targets == 1).sum(axis=(1, 2))
     weights = np.ones(len(targets), dtype=np.int64)
     if law == "small":
@@ -143,12 +143,10 @@ def extreme_differences(family: Family, targets: np.ndarray) -> tuple[np.ndarray
 def _maps(family: str, height: int, width: int, max_area: int | None) -> Family:
     if family not in FAMILIES:
         raise ValueError(f"family must be one of {FAMILIES}, got {family!r}")
-    if family == RECTANGLES:
-        return Rectangles(height, width, max_area=max_area)
-    if family == ROTATED:
-        return RotatedRectangles(height, width, max_area=max_area)
+    if family in (RECTANGLES, ROTATED):
+        return family_of(family, height, width, max_area=max_area)
     if max_area is not None:
         raise ValueError(f"max_area limits rectangles only, got {max_area} for {family!r}")
     if family == ALL_MASKS:
-        return AllMasks(height, width, empty=True)
+        return family_of(family, height, width)
     return FiniteFamily(np.ones((1, height, width), dtype=np.int8))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sims.rademacher import ALL_MASKS, RECTANGLES, empirical_rademacher
+from sims.family_names import ALL_MASKS, RECTANGLES
+from sims.rademacher import empirical_rademacher
 from sims.rademacher_cells import random_rectangles
 from theory.families import AllMasks, FiniteFamily, Parallelograms, Rectangles, RotatedRectangles
 from theory.rademacher import (

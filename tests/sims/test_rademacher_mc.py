@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sims.rademacher import ALL_MASKS, RECTANGLES, Maximiser, empirical_rademacher
+from sims.family_names import ALL_MASKS, RECTANGLES
+from sims.rademacher import Maximiser, empirical_rademacher
 from sims.rademacher_cells import random_rectangles
 from sims.supremum import extremes_of
 from theory.families import AllMasks, Rectangles

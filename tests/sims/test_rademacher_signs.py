@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import sims.rademacher_signs as module
-from sims.rademacher import RECTANGLES, empirical_rademacher
+from sims.family_names import RECTANGLES
+from sims.rademacher import empirical_rademacher
 from sims.rademacher_signs import SignedSpans, antithetic_pairs, random_signs
 from sims.streams import stream
 from theory.rademacher import sign_vectors

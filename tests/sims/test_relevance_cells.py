@@ -8,12 +8,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from sims.family_names import RECTANGLES, ROTATED, family_of
 from sims.relevance import (
-    RECTANGLES,
-    ROTATED,
     area_differences,
     attained_areas,
-    family_of,
     farthest_pair,
     relevance_lower_bound,
     relevance_under_limits,

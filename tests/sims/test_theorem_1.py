@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from sims.family_names import ALL_MASKS, RECTANGLES, ROTATED
 from sims.theorem_1 import (
     Samples,
     conditional_means,
@@ -22,11 +23,8 @@ from sims.theorem_1 import (
 )
 from sims.theorem_1_coverage import binomial_interval, summary, vacuity
 from sims.theorem_1_laws import (
-    ALL_MASKS,
     LAWS,
     ONE_MAP,
-    RECTANGLES,
-    ROTATED,
     Setting,
     extreme_differences,
     setting,

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from sims import theorem_1_cells
+from sims.family_names import ALL_MASKS, RECTANGLES, ROTATED
 from sims.supremum import extremes_of
 from sims.theorem_1 import BOUNDS, draw_samples, expected_worst_exact, slacks, supremum_risk_exact
 from sims.theorem_1_cells import DELTAS, KIND, MEMORISER, NOISE, cells, compute
-from sims.theorem_1_laws import ALL_MASKS, ONE_MAP, RECTANGLES, ROTATED, setting
+from sims.theorem_1_laws import ONE_MAP, setting
 from sims.theorem_1_memoriser import Memoriser, World, hoeffding_half_width, missed_positions
 from tests.sims.judge import coverage_p_value
 from theory.bounds import confidence_term
