@@ -96,6 +96,24 @@ def _strip(prefix, above, below, column):
     return lanes.sub(lanes.load(prefix, below + column), lanes.load(prefix, above + column))
 
 
+@njit(nogil=True, cache=True, inline="always")
+def _improve(most, least, strip, best, worst, where_best, where_worst):
+    """The extremes so far and the strips they are from, with those of one more strip."""
+    code = lanes.spread_integer(best, strip)
+    where_best = lanes.pick(most, best, code, where_best)
+    where_worst = lanes.pick(worst, least, code, where_worst)
+    return lanes.maximum(most, best), lanes.minimum(least, worst), where_best, where_worst
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _keep(best, worst, where_best, where_worst, ends, codes):
+    count = lanes.width(ends)
+    lanes.store(ends, 0, best)
+    lanes.store(ends, count, worst)
+    lanes.store(codes, 0, where_best)
+    lanes.store(codes, count, where_worst)
+
+
 @njit(nogil=True, cache=True)
 def _all_strips(prefix, height, width, low, high, ends, codes):
     count = lanes.width(prefix)
@@ -116,10 +134,8 @@ def _all_strips(prefix, height, width, low, high, ends, codes):
                 least = lanes.minimum(least, lanes.sub(p, largest))
                 smallest = lanes.minimum(smallest, p)
                 largest = lanes.maximum(largest, p)
-            code = lanes.spread_integer(zero, top * (height + 1) + bottom)
-            where_best = lanes.pick(most, best, code, where_best)
-            where_worst = lanes.pick(worst, least, code, where_worst)
-            best, worst = lanes.maximum(most, best), lanes.minimum(least, worst)
+            best, worst, where_best, where_worst = _improve(
+                most, least, top * (height + 1) + bottom, best, worst, where_best, where_worst)
     _keep(best, worst, where_best, where_worst, ends, codes)
 
 
@@ -150,10 +166,8 @@ def _zone_strips(prefix, height, width, outside, low, high, rest, ends, codes):
                 least = lanes.pick(free, zero, lanes.minimum(least, lanes.sub(p, largest)), least)
                 smallest = lanes.pick(free, zero, lanes.minimum(smallest, p), p)
                 largest = lanes.pick(free, zero, lanes.maximum(largest, p), p)
-            code = lanes.spread_integer(zero, top * (height + 1) + bottom)
-            where_best = lanes.pick(most, best, code, where_best)
-            where_worst = lanes.pick(worst, least, code, where_worst)
-            best, worst = lanes.maximum(most, best), lanes.minimum(least, worst)
+            best, worst, where_best, where_worst = _improve(
+                most, least, top * (height + 1) + bottom, best, worst, where_best, where_worst)
     _keep(best, worst, where_best, where_worst, ends, codes)
 
 
@@ -187,10 +201,8 @@ def _limited_strips(prefix, height, width, outside, limits, low, high, rest, end
                     found = True
                     most, least = _run(prefix, top * row + left * count, bottom * row + left * count,
                                        length, few, min(many, length), rest, most, least)
-            code = lanes.spread_integer(zero, top * (height + 1) + bottom)
-            where_best = lanes.pick(most, best, code, where_best)
-            where_worst = lanes.pick(worst, least, code, where_worst)
-            best, worst = lanes.maximum(most, best), lanes.minimum(least, worst)
+            best, worst, where_best, where_worst = _improve(
+                most, least, top * (height + 1) + bottom, best, worst, where_best, where_worst)
     _keep(best, worst, where_best, where_worst, ends, codes)
     return found
 
@@ -206,15 +218,6 @@ def _free_runs(blocked, runs):
                 number += 1
             left = c + 1
     return number
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _keep(best, worst, where_best, where_worst, ends, codes):
-    count = lanes.width(ends)
-    lanes.store(ends, 0, best)
-    lanes.store(ends, count, worst)
-    lanes.store(codes, 0, where_best)
-    lanes.store(codes, count, where_worst)
 
 
 @njit(nogil=True, cache=True, inline="always")
