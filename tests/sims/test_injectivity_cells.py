@@ -9,6 +9,7 @@ import pytest
 
 from sims.injectivity_cells import PRESETS, cells, compute, lowest
 from sims.injectivity_predictors import CRITICAL_GAIN
+from tests.sims.keys import check_keys
 from theory.injectivity import module
 
 QUICK = cells("quick", 0)
@@ -20,12 +21,8 @@ def chosen(**settings):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_keys_are_unique_and_hold_the_configuration(preset):
-    made = cells(preset, 2)
-    assert len({c["key"] for c in made}) == len(made)
-    for cell in made:
-        assert json.loads(json.dumps(cell)) == cell and cell["kind"] == f"injectivity-{cell['part']}"
-        assert cell["key"].endswith("seed=2")
-        assert all(f"{name}=" in cell["key"] for name in set(cell) - {"kind", "key", "part", "seed"})
+    check_keys(cells(preset, 2), "injectivity", 2)
+
 
 
 def test_rows_depend_on_the_cell_alone():

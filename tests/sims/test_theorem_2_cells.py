@@ -7,6 +7,7 @@ import json
 import pytest
 
 from sims.theorem_2_cells import PRESETS, cells, compute
+from tests.sims.keys import check_keys
 from theory.separation_gap import gap_bound
 
 QUICK = cells("quick", 0)
@@ -19,12 +20,7 @@ def first(part, **settings):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_keys_are_unique_and_hold_the_configuration(preset):
     made = cells(preset, 3)
-    assert len({c["key"] for c in made}) == len(made)
-    for cell in made:
-        assert json.loads(json.dumps(cell)) == cell and cell["kind"] == f"theorem-2-{cell['part']}"
-        assert cell["key"].endswith("seed=3")
-        for name in set(cell) - {"kind", "key", "part", "seed"}:
-            assert f"{name}=" in cell["key"]
+    check_keys(made, "theorem-2", 3)
     assert {c["part"] for c in made} == {"mixtures", "fall", "end", "line", "plane"}
 
 
