@@ -82,6 +82,18 @@ class Rectangle:
             raise ValueError(f"a rectangle has 5 parameters (..., 5), got shape {tuple(p.shape)}")
         return cls(p[..., 0:2], p[..., 2:4], p[..., 4])
 
+    @classmethod
+    def unchecked(cls, center: Array, half_widths: Array, angle: Array) -> Rectangle:
+        """Of arrays of one library and floating dtype, taken as they are.
+
+        For graphs (``torch.func``, ``torch.compile``, export), where checks of values cannot run.
+        """
+        out = object.__new__(cls)
+        fields = {"center": center, "half_widths": half_widths, "angle": angle}
+        for name, value in fields.items():
+            object.__setattr__(out, name, value)
+        return out
+
     def to_array(self) -> Array:
         """The five numbers ``(mu1, mu2, sigma1, sigma2, alpha)``, shape ``(..., 5)``."""
         xp = namespace(self.center)
