@@ -1,18 +1,22 @@
-"""``python -m training``: train one cell, a sweep of cells, or time the modules."""
+"""``python -m training``: train a network, run the experiments, time the modules, look at images."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from training.config import METHODS, PRESETS, SUPERVISIONS, RunConfig, cells, changed
+from training.config import METHODS, RunConfig
+from training.experiments import EXPERIMENTS, PRESETS, SIZES, with_changes
+from training.settings import changed, from_file
 
 EXIT_CODES = """\
 exit codes:
   0  done
-  1  training failed, or the file of rows could not be written
-  2  bad arguments, or --out is not a file of rows
+  1  training failed, or a file could not be written
+  2  bad arguments, or what is there belongs to something else
   130  interrupted; run and sweep go on where they were
 """
 
@@ -22,31 +26,58 @@ def parser() -> argparse.ArgumentParser:
     style = {"epilog": EXIT_CODES, "formatter_class": argparse.RawDescriptionHelpFormatter}
     p = argparse.ArgumentParser(
         prog="python -m training", **style,
-        description="Trains small networks with rectangular attention on shapes with known masks.")
+        description="Trains networks with rectangular attention where the true masks are known.")
     commands = p.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="train and test one cell; one row", **style)
-    run.add_argument("--method", choices=METHODS, default="rectangle", help="(default: rectangle)")
-    run.add_argument("--n", type=int, default=1024, help="training images (default: 1024)")
-    run.add_argument("--seed", type=int, default=0, help="integer >= 0 (default: 0)")
-    run.add_argument("--supervision", choices=SUPERVISIONS, default="label",
-                     help="label: cross-entropy alone; mask: and the map's (default: label)")
-    sweep = commands.add_parser("sweep", help="all cells of a preset; a row each", **style)
-    sweep.add_argument("--preset", choices=tuple(PRESETS), default="quick",
-                       help="quick: two minutes on two cores; cpu: about 20 minutes")
+    commands.add_parser("experiments", help="list the experiments and the sizes of their presets")
+    run = commands.add_parser(
+        "run", help="train and test one network; keeps its weights and goes on after a stop", **style)
+    run.add_argument("--method", choices=METHODS, help="(default: rectangle)")
+    run.add_argument("--n", type=int, help="training images (default: 1024)")
+    run.add_argument("--seed", type=int, help="integer >= 0 (default: 0)")
+    run.add_argument("--config", metavar="FILE", help="a .json or .toml file of settings")
+    run.add_argument("--every", type=int, default=200, help="steps between checkpoints (default: 200)")
+    run.add_argument("--tensorboard", metavar="DIR", help="also write the loss there")
+    run.add_argument("--out", metavar="DIR", help="(default: runs/training/KEY OF THE RUN)")
+    sweep = commands.add_parser("sweep", help="the cells of experiments, a row each", **style)
+    sweep.add_argument("--experiment", action="append", choices=(*EXPERIMENTS, "all"), default=None,
+                       help="may be repeated (default: theorem-1, or none with --grid)")
+    sweep.add_argument("--grid", action="append", default=[], metavar="KEY=V1,V2",
+                       help="an axis of a grid of your own, e.g. n=64,256 or shapes.truth=l,star; "
+                            "may be repeated; with --experiment, changes each of its cells")
     sweep.add_argument("--jobs", type=int, default=2,
                        help="worker processes of one thread; rows do not depend on it (default: 2)")
+    sweep.add_argument("--ensemble", type=int, default=None, metavar="K",
+                       help="cells trained together that differ in the seed alone (default: 1; 8 on "
+                            "a GPU)")
+    sweep.add_argument("--out", metavar="DIR", default="runs/training",
+                       help="rows are appended to DIR/EXPERIMENT.jsonl; cells whose key is there are "
+                            "skipped (default: runs/training)")
     for command in (run, sweep):
+        command.add_argument("--preset", choices=PRESETS, default="cpu",
+                             help="size: steps, seeds, images, device (default: cpu)")
         command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                              help="change a field of the configuration, e.g. steps=100 or "
                                   "shapes.noise=0.2; may be repeated")
     bench = commands.add_parser("bench", help="latency of the modules; ratios", **style)
     bench.add_argument("--repeats", type=int, default=50, help="(default: 50)")
-    for command, name in ((run, "run"), (sweep, "sweep"), (bench, "latency")):
-        held = "; the newest row of a key counts" if command is bench else (
-            "; cells whose key it holds are skipped")
-        command.add_argument("--out", metavar="FILE", default=f"runs/training/{name}.jsonl",
-                             help=f"rows are appended here{held} "
-                                  f"(default: runs/training/{name}.jsonl)")
+    bench.add_argument("--out", metavar="FILE", default="runs/training/latency.jsonl",
+                       help="rows are appended here; the newest row of a key counts "
+                            "(default: runs/training/latency.jsonl)")
+    predict = commands.add_parser("predict", help="maps and parameters for a folder of images",
+                                  **style)
+    predict.add_argument("run", metavar="RUN", help="the folder of a finished run")
+    predict.add_argument("--images", required=True, metavar="DIR")
+    predict.add_argument("--out", required=True, metavar="DIR", help="a new or empty folder")
+    predict.add_argument("--sort", default="file", metavar="COLUMN", help="of parameters.csv")
+    predict.add_argument("--skip-bad", action="store_true", help="leave out unreadable images")
+    doctor = commands.add_parser("doctor", help="device, versions, extras, expected wall times",
+                                 **style)
+    doctor.add_argument("--preset", choices=PRESETS, default="cpu",
+                        help="whose wall times are expected (default: cpu)")
+    doctor.add_argument("--experiment", action="append", choices=(*EXPERIMENTS, "all"), default=None,
+                        help="may be repeated (default: theorem-1)")
+    doctor.add_argument("--jobs", type=int, default=2, help="worker processes (default: 2)")
+    doctor.add_argument("--json", action="store_true", help="as JSON")
     return p
 
 
@@ -54,36 +85,94 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     args = parser().parse_args(argv)
     try:
-        return _bench(args) if args.command == "bench" else _train(args)
+        return COMMANDS[args.command](args)
     except KeyboardInterrupt:
-        again = ("nothing was written" if args.command == "bench"
-                 else "the same command goes on where it was")
+        again = ("the same command goes on where it was" if args.command in ("run", "sweep")
+                 else "nothing more was written")
         print(f"\ninterrupted: {again}", file=sys.stderr)
         return 130
     except ValueError as error:
         print(f"python -m training: error: {error}", file=sys.stderr)
         return 2
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ImportError) as error:
         print(f"python -m training: error: {error}", file=sys.stderr)
         return 1
 
 
-def _train(args: argparse.Namespace) -> int:
+def _experiments(args: argparse.Namespace) -> int:
+    for e in EXPERIMENTS.values():
+        sizes = ", ".join(f"{preset} {len(e.cells(preset))}" for preset in PRESETS)
+        print(f"({e.letter}) {e.name}: {e.question}\n    cells: {sizes}")
+    return 0
+
+
+def configuration(args: argparse.Namespace) -> RunConfig:
+    """The configuration of ``run``: preset, then file, then options, then --set."""
+    base = from_file(args.config) if args.config else RunConfig(**SIZES[args.preset])
+    named = {name: getattr(args, name) for name in ("method", "n", "seed")
+             if getattr(args, name) is not None}
+    changes = changed(base, args.set)
+    twice = sorted(set(named) & set(changes))
+    if twice:
+        raise ValueError(f"{twice[0]} is set twice: by --{twice[0]} and by --set")
+    return _replaced(base, {**named, **changes})
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.every < 1:
+        raise ValueError(f"every must be at least 1, got {args.every}")
+    config = configuration(args)
+    from training.single import run
+
+    folder = Path(args.out or f"runs/training/{config.key}")
+    row = run(config, folder, every=args.every, tensorboard=args.tensorboard)
+    if row is not None:
+        test = row["test"]
+        shown = [f"{name} {test[name]:.3f}" for name in ("accuracy", "missing_rate", "iou")
+                 if test.get(name) is not None]
+        print(f"{config.key}: test {', '.join(shown)}; {folder}")
+    return 0
+
+
+def _sweep(args: argparse.Namespace) -> int:
+    axes = [_axis(text) for text in args.grid]
+    names = args.experiment or ([] if axes else ["theorem-1"])
+    names = list(EXPERIMENTS) if "all" in names else list(dict.fromkeys(names))
     changes = changed(RunConfig(), args.set)
-    named = sorted({"method", "n", "seed", "supervision"} & set(changes))
-    if named:
-        raise ValueError(f"set {', '.join(named)} by the option of that name, not by --set")
-    if args.command == "run":
-        configs = [RunConfig(args.method, args.n, args.seed, args.supervision, **changes)]
-        jobs, preset = 1, None
-    else:
-        configs, jobs, preset = cells(args.preset, **changes), args.jobs, args.preset
+    plans = [(name, EXPERIMENTS[name].file, EXPERIMENTS[name].cells(args.preset, **changes))
+             for name in names]
+    if not names:
+        plans = [("grid", "grid", [_replaced(RunConfig(**SIZES[args.preset]), changes)])]
     from training.sweep import sweep
 
-    outcome = sweep(configs, args.out, jobs, preset)
-    print(f"training: {outcome.written} rows written, {outcome.found} already there, "
-          f"{outcome.seconds:.1f} s: {args.out}")
+    for name, file, configs in plans:
+        configs = _on_axes(configs, axes)
+        out = Path(args.out) / f"{file}.jsonl"
+        device = configs[0].device if configs else "cpu"
+        size = args.ensemble or (8 if device.startswith("cuda") else 1)
+        jobs = args.jobs if device == "cpu" else 1
+        outcome = sweep(configs, out, jobs, size, experiment=name, preset=args.preset)
+        print(f"{name}: {outcome.written} rows written, {outcome.found} already there, "
+              f"{outcome.seconds:.1f} s: {out}", flush=True)
     return 0
+
+
+def _axis(text: str) -> tuple[str, list[str]]:
+    key, equals, values = text.partition("=")
+    if not equals or not values:
+        raise ValueError(f"a grid axis is key=value,value, got {text!r}")
+    return key, values.split(",")
+
+
+def _on_axes(configs: list[RunConfig], axes: list[tuple[str, list[str]]]) -> list[RunConfig]:
+    for key, values in axes:
+        configs = [_replaced(config, changed(config, [f"{key}={value}"]))
+                   for config in configs for value in values]
+    return list({config.key: config for config in configs}.values())
+
+
+def _replaced(config: RunConfig, changes: dict) -> RunConfig:
+    return with_changes([config], **{name: (value,) for name, value in changes.items()})[0]
 
 
 def _bench(args: argparse.Namespace) -> int:
@@ -98,6 +187,36 @@ def _bench(args: argparse.Namespace) -> int:
         shown = ", ".join(f"{n} {v:.3g}" for n, v in row["ratio"].items())
         print(f"{row['key']}: time / {row['ratio_base']}: {shown}")
     return 0
+
+
+def _predict(args: argparse.Namespace) -> int:
+    from training.predict import predict
+    from training.single import load
+
+    config, predictor = load(args.run)
+    done = predict(predictor, args.images, args.out, sort=args.sort, skip_bad=args.skip_bad)
+    for line in done.skipped:
+        print(f"skipped: {line}", file=sys.stderr)
+    print(f"{config.key}: {done.written} images, {len(done.skipped)} skipped: {done.out}")
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    if args.jobs < 1:
+        raise ValueError(f"jobs must be at least 1, got {args.jobs}")
+    from training.calibration import alike, calibrate
+    from training.doctor import report, text
+
+    names = args.experiment or ["theorem-1"]
+    names = list(EXPERIMENTS) if "all" in names else list(dict.fromkeys(names))
+    presets = {f"{name} {args.preset}": EXPERIMENTS[name].cells(args.preset) for name in names}
+    found = report(presets, calibrate, jobs=args.jobs, alike=alike)
+    print(json.dumps(found, indent=1) if args.json else text(found))
+    return 0
+
+
+COMMANDS = {"experiments": _experiments, "run": _run, "sweep": _sweep, "bench": _bench,
+            "predict": _predict, "doctor": _doctor}
 
 
 if __name__ == "__main__":

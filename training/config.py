@@ -1,8 +1,7 @@
-"""Configurations of training runs, the presets, and how a command line changes them (no torch)."""
+"""The configuration of a training run: one frozen dataclass, printed into every row (no torch)."""
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import hashlib
 import json
@@ -11,8 +10,17 @@ from typing import Any
 
 from training.shapes import ShapesConfig
 
-METHODS = ("none", "rectangle", "rectangle-paper", "positionwise", "oracle")
-SUPERVISIONS = ("label", "mask")
+RECTANGLES = ("rectangle", "rectangle-paper", "rectangle-softargmax", "rectangle-light")
+LEARNT = (*RECTANGLES, "positionwise", "cbam")
+METHODS = ("none", *LEARNT, "simam", "centre", "oracle")
+CHOICES = {
+    "method": METHODS,
+    "supervision": ("label", "mask"),
+    "data": ("shapes", "digits", "folder", "pets"),
+    "backbone": ("small", "efficientnet-lite0", "mobilenetv3-large", "efficientnet-b0"),
+    "eqvc": ("none", "paper", "quotient"),
+    "precision": ("float32", "bfloat16"),
+}
 
 
 @dataclass(frozen=True)
@@ -20,27 +28,45 @@ class RunConfig:
     """One cell: a network, its data and how it is trained.
 
     Args:
-        method: "none", "rectangle" (coords head), "rectangle-paper" (the head of App. G),
-            "positionwise", "oracle" (the true mask as attention).
+        method: "none"; rectangular attention with the heads "rectangle" (coords),
+            "rectangle-paper" (App. G), "rectangle-softargmax", "rectangle-light"; "positionwise";
+            "cbam"; "simam"; "centre" (one fixed rectangle in the middle); "oracle" (the true mask).
         n: number of training images, drawn once.
         seed: of the data, the weights and the order.
         supervision: "label" is the cross-entropy alone; "mask" adds ``mask_weight`` times the
             binary cross-entropy of the map.
-        steps, batch: gradient steps, images a step.
+        steps, batch: gradient steps, images a step (of all processes together).
         starts, trial: with a learnt map, this many networks are trained for the fraction ``trial``
             of the steps, and the one with the lowest training loss goes on.
         warmup, head_warmup: steps of linear warm-up of the network and of the head (which may wait
             until there are features to look at), times a cosine over all steps.
         lr: learning rate (Adam) of trunk and tail.
-        coords_lr, paper_lr, positionwise_lr: of the heads.
-        width, tail: channels of trunk and tail.
+        coords_lr, paper_lr, positionwise_lr: of the heads: paper and light take ``paper_lr``,
+            softargmax ``coords_lr``, CBAM ``positionwise_lr``.
+        width, tail: channels of trunk and tail of the small network.
+        layers, depth: 3x3 layers of the small network, and how many of them stand before the
+            attention (the others after it); 0 and 0 is the network of patches.
         positionwise_width: inner channels of the position-wise head (80 in the paper).
         s, s_start, s_rise: scale factor of Eq. 1, its value at the start, and the fraction of the
             steps over which it rises.
-        start_half_width: of the rectangle, in grid coordinates.
+        start_half_width: of the rectangle, in grid coordinates; "centre" keeps it.
+        min_half_width: floor of the half-widths in units of the grid's pitch.
         residual, rescale: Eqs. 6 and 7.
-        n_test: fresh test images.
-        shapes: the distribution.
+        eqvc, eqvc_weight: equivariance loss (section 4.4) as in the paper or on the quotient by
+            the symmetries, and its weight lambda.
+        n_test: fresh test images (validation takes as many).
+        data, root: the source of images; ``root`` is the folder of "folder" and "pets".
+        pool, ratio, split: with a pool, ``ratio`` percent of each class of its images are for
+            training and the rest for the test, by the random split number ``split``; ``n`` is then
+            the number that comes out.  0 is no pool: independent draws ("pets" always has one).
+        backbone, pretrained, side: the network; ``pretrained`` is a file of weights, "package"
+            (those that EfficientNet-Lite0 ships with or timm knows) or empty; ``side`` of its
+            images in pixels, 0 for its own.
+        freeze: the backbone's trunk is not trained; its features are computed once.
+        device, precision, channels_last, compile: where and how; bfloat16 is autocast.
+        analyses: what is measured on the trained network beside the rates: "sequences" (Fig. 8),
+            "injectivity" (App. F), "gradcam".
+        shapes: the distribution of "shapes".
     """
 
     method: str = "rectangle"
@@ -60,141 +86,120 @@ class RunConfig:
     mask_weight: float = 5.0
     width: int = 32
     tail: int = 64
+    layers: int = 0
+    depth: int = 0
     positionwise_width: int = 16
     s: float = 6.0
     s_start: float = 1.0
     s_rise: float = 0.5
     start_half_width: float = 0.2
+    min_half_width: float = 0.75
     residual: bool = True
     rescale: bool = True
+    eqvc: str = "none"
+    eqvc_weight: float = 0.1
     n_test: int = 1024
+    data: str = "shapes"
+    root: str = ""
+    pool: int = 0
+    ratio: int = 80
+    split: int = 0
+    backbone: str = "small"
+    pretrained: str = ""
+    side: int = 0
+    freeze: bool = False
+    device: str = "cpu"
+    precision: str = "float32"
+    channels_last: bool = False
+    compile: bool = False
+    analyses: tuple[str, ...] = ()
     shapes: ShapesConfig = field(default_factory=ShapesConfig)
 
     def __post_init__(self) -> None:
-        for name, allowed in (("method", METHODS), ("supervision", SUPERVISIONS)):
+        for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-        if self.supervision == "mask" and not learnt(self):
-            raise ValueError(f"method {self.method!r} has no map to supervise: use label")
-        for name in ("n", "steps", "batch", "starts", "width", "tail", "positionwise_width", "n_test"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("lr", "coords_lr", "paper_lr", "positionwise_lr", "s", "s_start", "s_rise",
-                     "start_half_width"):
+        unknown = sorted(set(self.analyses) - {"sequences", "injectivity", "gradcam"})
+        if unknown:
+            raise ValueError(f"analyses are sequences, injectivity and gradcam, got {unknown[0]!r}")
+        if self.supervision == "mask" and self.method not in (*RECTANGLES, "positionwise", "cbam"):
+            raise ValueError(f"supervision by masks needs a map to learn, got method {self.method!r}")
+        if self.eqvc != "none" and self.method not in RECTANGLES:
+            raise ValueError(f"eqvc acts on the parameters of a rectangle, got method {self.method!r}")
+        for name in ("n", "steps", "batch", "starts", "width", "tail", "positionwise_width",
+                     "n_test", "lr", "coords_lr", "paper_lr", "positionwise_lr", "s", "s_start",
+                     "s_rise", "start_half_width", "min_half_width"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("seed", "warmup", "head_warmup", "mask_weight"):
+        for name in ("seed", "warmup", "head_warmup", "mask_weight", "eqvc_weight", "layers",
+                     "depth", "pool", "split", "side"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-
         if not 0 < self.trial <= 1:
             raise ValueError(f"trial must be in (0, 1], got {self.trial}")
+        if self.depth > self.layers:
+            raise ValueError(f"depth counts layers before the attention, at most layers = "
+                             f"{self.layers}, got {self.depth}")
+        if not 0 < self.ratio < 100:
+            raise ValueError(f"ratio is a percentage in (0, 100), got {self.ratio}")
+        if self.data in ("folder", "pets") and not self.root:
+            raise ValueError(f"data={self.data} needs root=FOLDER, got none")
+        if self.freeze and self.backbone == "small":
+            raise ValueError("freeze is for pretrained backbones, got backbone 'small'")
+
+    @property
+    def learnt(self) -> bool:
+        """Whether the attention map is learnt."""
+        return self.method in LEARNT
+
+    @property
+    def head_lr(self) -> float:
+        """Learning rate of the attention's parameters."""
+        if self.method in ("rectangle-paper", "rectangle-light"):
+            return self.paper_lr
+        return self.coords_lr if self.method in RECTANGLES else self.positionwise_lr
 
     @property
     def gradient_steps(self) -> int:
         """Steps of all starts together."""
-        more = self.starts - 1 if learnt(self) else 0
-        return self.steps + more * max(1, round(self.trial * self.steps))
+        more = self.starts - 1 if self.learnt else 0
+        return self.steps + more * self.trial_steps
+
+    @property
+    def trial_steps(self) -> int:
+        """Steps after which the best start goes on alone."""
+        return max(1, round(self.trial * self.steps))
 
     @property
     def key(self) -> str:
         """Names the cell; equal configurations have equal keys."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:10]
-        return f"{self.method}-{self.supervision}-n{self.n}-seed{self.seed}-{digest}"
+        return f"{self.method}-{self.supervision}-n{self.n}-seed{self.seed}-{digest(self)}"
 
 
-def learnt(config: RunConfig) -> bool:
-    """Whether the attention map of the method is learnt."""
-    return config.method not in ("none", "oracle")
+def digest(config: RunConfig) -> str:
+    """Ten hexadecimal digits of a hash of all fields."""
+    text = json.dumps(dataclasses.asdict(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def cells(preset: str, **changes: Any) -> list[RunConfig]:
-    """The cells of a preset, the slow ones first.
-
-    Raises:
-        ValueError: an unknown preset.
-    """
-    if preset not in PRESETS:
-        raise ValueError(f"preset must be one of {tuple(PRESETS)}, got {preset!r}")
-    out = []
-    for grid in PRESETS[preset]["grids"]:
-        for method, supervision, n, seed in (
-            (m, u, n, seed) for n in reversed(grid["n"]) for seed in grid["seeds"]
-            for m in grid["methods"] for u in grid["supervisions"]
-        ):
-            fixed = {**PRESETS[preset]["config"], **grid.get("config", {}), **changes}
-            out.append(RunConfig(method=method, supervision=supervision, n=n, seed=seed, **fixed))
-    return out
+def as_dict(config: RunConfig) -> dict[str, Any]:
+    """The configuration as it stands in rows and files: JSON types only."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "quick": {
-        "config": {"steps": 450},
-        "grids": (
-            {"methods": ("positionwise", "rectangle"), "supervisions": ("label", "mask"),
-             "n": (64, 256, 1024), "seeds": (0, 1)},
-            {"methods": ("none", "oracle"), "supervisions": ("label",), "n": (1024,),
-             "seeds": (0, 1)},
-        ),
-    },
-    "cpu": {
-        "config": {"steps": 1200},
-        "grids": (
-            {"methods": ("rectangle-paper",), "supervisions": ("label", "mask"), "n": (1024,),
-             "seeds": (0, 1)},
-            {"methods": ("positionwise", "rectangle"), "supervisions": ("label", "mask"),
-             "n": (64, 256, 1024, 4096), "seeds": (0, 1, 2, 3, 4)},
-            {"methods": ("none", "oracle"), "supervisions": ("label",), "n": (64, 1024, 4096),
-             "seeds": (0, 1, 2)},
-        ),
-    },
-}
-
-
-def changed(config: Any, settings: list[str]) -> dict[str, Any]:
-    """``key=value`` strings as a dict of fields of ``config``; ``shapes.key`` reaches into it.
-
-    >>> changed(RunConfig(), ["steps=10", "shapes.noise=0.2"])["shapes"].noise
-    0.2
+def from_dict(values: dict[str, Any]) -> RunConfig:
+    """The inverse of :func:`as_dict`; missing fields take their defaults.
 
     Raises:
-        ValueError: no ``=``, an unknown field, a value of another type.
+        ValueError: an unknown field, or a value that breaks a rule.
     """
-    out: dict[str, Any] = {}
-    inner: dict[str, dict[str, Any]] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals:
-            raise ValueError(f"a setting is key=value, got {setting!r}")
-        outer, dot, rest = name.partition(".")
-        if dot and dataclasses.is_dataclass(getattr(config, outer, None)):
-            inner.setdefault(outer, {})[rest] = _value(getattr(config, outer), rest, name, text)
-        else:
-            out[name] = _value(config, name, name, text)
-    for outer, values in inner.items():
-        out[outer] = dataclasses.replace(getattr(config, outer), **values)
-    return out
-
-
-def _value(config: Any, name: str, shown: str, text: str) -> Any:
-    known = {f.name for f in dataclasses.fields(config)}
-    if name not in known or dataclasses.is_dataclass(getattr(config, name)):
-        raise ValueError(f"unknown setting {shown!r}; known: {', '.join(sorted(known))}")
-    now = getattr(config, name)
-    if isinstance(now, str):
-        return text
-    try:
-        value = ast.literal_eval(text.capitalize() if isinstance(now, bool) else text)
-    except (ValueError, SyntaxError):
-        value = None
-    if isinstance(now, float) and type(value) is int:
-        value = float(value)
-    same = type(value) is type(now)
-    if same and isinstance(now, tuple):
-        same = len(value) == len(now) and all(
-            isinstance(v, int | float) and not (type(v) is float and type(w) is int)
-            for v, w in zip(value, now, strict=True))
-    if not same:
-        raise ValueError(f"{shown} must be a {type(now).__name__} like {now!r}, got {text!r}")
-    return value
+    known = {f.name for f in dataclasses.fields(RunConfig)}
+    inner = {f.name for f in dataclasses.fields(ShapesConfig)}
+    shapes = values.get("shapes", {})
+    for name, held in ((sorted(set(values) - known), "RunConfig"),
+                       (sorted(set(shapes) - inner), "shapes")):
+        if name:
+            raise ValueError(f"unknown setting {name[0]!r} in {held}")
+    fixed = {k: tuple(v) if isinstance(v, list) else v for k, v in shapes.items()}
+    rest = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "shapes"}
+    return RunConfig(**rest, shapes=ShapesConfig(**fixed))

@@ -1,8 +1,9 @@
-"""A small CNN: patches -> attention -> position-wise tail -> mean -> classes.
+"""Networks in three parts: trunk -> attention -> tail.
 
-The trunk sees patches of ``stride`` x ``stride`` pixels and nothing around them, so that it cannot
-bind a far cue to the texture it marks; the tail has 1x1 convolutions only.  Binding is left to the
-attention.
+The small CNN sees patches of ``stride`` x ``stride`` pixels and nothing around them, so that it
+cannot bind a far cue to the texture it marks; its tail has 1x1 convolutions only.  Binding is left
+to the attention.  ``layers`` 3x3 convolutions, of which ``depth`` come before the attention, take
+that away, which is what the experiment on the layer's depth turns.
 """
 
 from __future__ import annotations
@@ -14,85 +15,101 @@ from training.attention import (
     AttentionMap,
     PositionwiseAttention,
     RectangularAttention,
+    SpatialAttention,
     apply_map,
-    truth_map,
 )
 from training.config import RunConfig
-from training.shapes import TEXTURES
+from training.methods import make_attention
 
 PIXEL_SCALE = 4.0  # images are gray +- 0.3: brought to order 1
 
 
-class SmallNet(nn.Module):
-    """The network of a :class:`training.config.RunConfig`.
+class AttentionNet(nn.Module):
+    """Trunk, attention, tail and classifier.
 
-    ``method`` "none" has no attention, "oracle" attends to the true mask it is given.
+    Args:
+        trunk: images ``(n, 3, H, W)`` to features ``(n, C, h, w)``.
+        attention: a :class:`SpatialAttention` of C channels, or None.
+        tail: attended features to class logits ``(n, classes)``.
     """
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, trunk: nn.Module, attention: SpatialAttention | None, tail: nn.Module) -> None:
         super().__init__()
-        self.method, width, patch = config.method, config.width, config.shapes.stride
-        self.flags = {"residual": config.residual, "rescale": config.rescale}
-        self.trunk = nn.Sequential(
-            nn.Conv2d(3, width, patch, stride=patch), nn.ReLU(), nn.Conv2d(width, width, 1), nn.ReLU()
-        )
-        self.tail = nn.Sequential(nn.Conv2d(width, config.tail, 1), nn.ReLU())
-        self.classify = nn.Linear(config.tail, TEXTURES)
-        self.attention = _attention(config)
+        self.trunk, self.attention, self.tail = trunk, attention, tail
 
     def features(self, images: Tensor) -> Tensor:
-        """Trunk features ``(n, width, h, w)`` of images ``(n, 3, H, W)``."""
-        return self.trunk((images - 0.5) * PIXEL_SCALE)
+        """What the attention looks at."""
+        return self.trunk(images)
 
     def look(self, x: Tensor, truth: Tensor | None = None) -> AttentionMap | None:
         """The attention map of features x; ``truth`` (masks) is for the oracle alone."""
-        if self.method == "oracle":
-            if truth is None:
-                raise ValueError("the oracle needs the true masks, got None")
-            return truth_map(truth)
-        return None if self.attention is None else self.attention.look(x)
-
-    def logits(self, x: Tensor, log_f: Tensor | None) -> Tensor:
-        """Class logits of features x under the map."""
-        if log_f is not None:
-            x = apply_map(x, log_f, **self.flags)
-        return self.classify(self.tail(x).mean(dim=(-2, -1)))
+        if self.attention is None:
+            return None
+        self._tell(truth)
+        return self.attention.look(x)
 
     def forward(
         self, images: Tensor, truth: Tensor | None = None
     ) -> tuple[Tensor, AttentionMap | None]:
-        """Class logits ``(n, 4)`` and the attention map, if there is one."""
-        x = self.features(images)
-        found = self.look(x, truth)
-        return self.logits(x, None if found is None else found.log_f), found
+        """Class logits ``(n, classes)`` and the attention map, if there is one."""
+        x, found = self.features(images), None
+        if self.attention is not None:
+            self._tell(truth)
+            x, found = self.attention(x, return_map=True)
+        return self.tail(x), found
+
+    def _tell(self, truth: Tensor | None) -> None:
+        if hasattr(self.attention, "truth"):
+            if truth is None:
+                raise ValueError("the oracle needs the true masks, got None")
+            self.attention.truth = truth
 
 
-def gradient_ratio(net: SmallNet, images: Tensor, labels: Tensor) -> float | None:
+class Scaled(nn.Module):
+    """Images about 1/2 brought to order 1."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images - 0.5) * PIXEL_SCALE
+
+
+class MeanPool(nn.Module):
+    """The mean over all positions, whose backward is deterministic."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(dim=(-2, -1))
+
+
+def small_net(config: RunConfig, classes: int) -> AttentionNet:
+    """The small CNN of a configuration."""
+    width, patch = config.width, config.shapes.stride
+    layers = [layer for _ in range(config.layers)
+              for layer in (nn.Conv2d(width, width, 3, padding=1), nn.ReLU())]
+    before, after = layers[: 2 * config.depth], layers[2 * config.depth:]
+    trunk = nn.Sequential(Scaled(), nn.Conv2d(3, width, patch, stride=patch), nn.ReLU(),
+                          nn.Conv2d(width, width, 1), nn.ReLU(), *before)
+    tail = nn.Sequential(*after, nn.Conv2d(width, config.tail, 1), nn.ReLU(), MeanPool(),
+                         nn.Linear(config.tail, classes))
+    return AttentionNet(trunk, make_attention(config, width), tail)
+
+
+def gradient_ratio(net: AttentionNet, images: Tensor, labels: Tensor) -> float | None:
     """``|indirect| / |direct|``: the norms of the two terms of Eq. 8 on the trunk's parameters.
 
     Of the mean cross-entropy.  Direct is the gradient with the map detached; indirect, the rest,
-    comes through the map.  None without a learnt map or where the direct term is 0.
+    comes through the map.  None but for rectangular and position-wise attention behind a trunk that
+    is trained, and where the direct term is 0.
     """
-    if net.attention is None:
+    parameters = [p for p in net.trunk.parameters() if p.requires_grad]
+    if not isinstance(net.attention, RectangularAttention | PositionwiseAttention) or not parameters:
         return None
-    parameters = list(net.trunk.parameters())
+    flags = {"residual": net.attention.residual, "rescale": net.attention.rescale}
     x = net.features(images)
     log_f = net.look(x).log_f
     whole, direct = (
         torch.cat([g.flatten() for g in torch.autograd.grad(
-            nn.functional.cross_entropy(net.logits(x, f), labels), parameters, retain_graph=True)])
+            nn.functional.cross_entropy(net.tail(apply_map(x, f, **flags)), labels),
+            parameters, retain_graph=True)])
         for f in (log_f, log_f.detach())
     )
     norm = float(direct.norm())
     return float((whole - direct).norm()) / norm if norm > 0 else None
-
-
-def _attention(config: RunConfig) -> nn.Module | None:
-    flags = {"residual": config.residual, "rescale": config.rescale}
-    if config.method == "positionwise":
-        return PositionwiseAttention(config.width, width=config.positionwise_width, **flags)
-    if config.method in ("rectangle", "rectangle-paper"):
-        head = "paper" if config.method == "rectangle-paper" else "coords"
-        return RectangularAttention(config.width, head=head, s=config.s,
-                                    start_half_width=config.start_half_width, **flags)
-    return None

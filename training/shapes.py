@@ -1,29 +1,53 @@
-r"""Images of textured rectangles with known masks, drawn on the fly.
+r"""The dials of ShapeField: what is drawn, where the label is, and what tells where to look.
+
+Configuration only (no torch): the images are drawn by :class:`training.shapes_field.ShapeField`.
 
 Every image is a mosaic of four textures and shows one object, some distractors and a cue.  The
-label is the texture that prevails inside the object.  Distractors have prevailing textures too, so
-the label is known only to who knows where the object is, which the cue tells.  The truth is
-realisable: a rectangle in the coordinates of the ATTENTION grid (Eq. 5), rasterised there by
-:func:`theory.rectangle.hard_mask`; the image is drawn from the same rectangle through
-:func:`theory.rectangle.image_to_grid`.  Dials turn the regime (``binding``, ``distractors``,
-``cue``); the default is the one in which attention is needed, and in which every part of the object
-tells something of the label and every part outside is noise, so that the right extent pays.
+class is what prevails inside the object.  Distractors show classes too, so the label is known only
+to who knows where the object is, which the cue tells.  The default is the regime in which attention
+is needed: the cue is further from the object than one cell of the attention grid reaches, the
+distractors say nothing of the label, and every part of the object tells a little of it and every
+part outside is noise, so that the right extent pays (the background of Eq. 18, common to all
+classes).  :data:`REGIMES` names the others.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from theory.rectangle import Rectangle, grid, hard_mask, hard_rectangle, image_to_grid
-from training.counter import streams, uniforms
-
-SPLITS = {"train": 0, "test": 1, "pilot": 2}
-TEXTURES = 4  # gratings at 0, 45, 90 and 135 degrees
+SPLITS = {"train": 0, "test": 1, "pilot": 2, "validation": 3}
+TEXTURES = 4  # classes: gratings (or glyphs) at 0, 45, 90 and 135 (0, 90, 180 and 270) degrees
 CUE_COLOUR = (0.9, 0.1, 0.1)
-_PER_PATCH = 16  # draws reserved for each patch
-_BACKGROUND, _NOISE, _MOSAIC = 1 << 16, 1 << 24, 1 << 32  # counters of the first draws
+DECOY_COLOURS = ((0.1, 0.9, 0.1), (0.1, 0.1, 0.9), (0.9, 0.9, 0.1), (0.1, 0.9, 0.9))
+STAR_INNER = 0.5  # inner over outer radius of the star's ten corners
+BLOB_WAVES = (2, 3, 5)  # harmonics of the blob's contour
+BLOB_SWING = 0.15  # largest amplitude of each
+CORNERS = 40  # of the polygon that an ellipse or a blob is drawn as
+
+TRUTHS = ("axis-aligned", "rotated", "ellipse", "star", "l", "blob")
+REALISABLE = ("axis-aligned", "rotated")
+
+
+def inscribed(truth: str) -> tuple[float, float]:
+    """A disc inside the contour, where the object's frame is the square [-1, 1]^2.
+
+    Returns:
+        its centre's coordinate (the same on both axes) and its radius.
+    """
+    chord = math.cos(math.pi / CORNERS)
+    tenth = math.pi / 5
+    swing = len(BLOB_WAVES) * BLOB_SWING
+    radii = {
+        "ellipse": chord,
+        "star": STAR_INNER * math.sin(tenth)
+        / math.sqrt(1 + STAR_INNER**2 - 2 * STAR_INNER * math.cos(tenth)),
+        "l": 2 - math.sqrt(2),
+        "blob": chord * (1 - swing) / (1 + swing),
+    }
+    radius = radii.get(truth, 1.0)
+    return (radius - 1 if truth == "l" else 0.0), radius
 
 
 @dataclass(frozen=True)
@@ -33,29 +57,58 @@ class ShapesConfig:
     Args:
         image: (height, width) in pixels, multiples of ``stride``.
         stride: pixels per cell of the attention grid.
-        half_widths: least and largest half-width in grid coordinates (where the grid is 1 wide):
-            one is drawn from the upper half of this interval, the other from the lower half.
-        axis_aligned: angle 0 (or a quarter turn) only; otherwise uniform.
-        cue: "outline" is a frame parallel to the object, "ring" a circle about it (which says
-            nothing of extent and angle), "none" leaves nothing to tell object from distractor.
+        truth: "axis-aligned" or "rotated" rectangles (realisable), or a misspecified contour in
+            such a rotated frame: "ellipse", "star" (five points), "l" (the frame less one
+            quadrant), "blob" (a smooth random radial contour).
+        half_widths: least and largest half-width of the object's frame in grid coordinates (where
+            the grid is 1 wide): one is drawn from the upper half of this interval, the other from
+            the lower half.
+        aspect: 0, or the ratio of the long side to the short one, which then is not drawn.
+        max_angle: the frame's angle is uniform within this many radians of 0, either side first
+            (pi/4: every orientation); of no effect on "axis-aligned".
+        pull: 0: the object lies anywhere where it fits, uniformly; 1: always at the centre; its
+            offset from the centre is multiplied by ``1 - pull``.
+        content: "texture": class k is a grating at k * 45 degrees; "glyph": a T turned by
+            k * 90 degrees, which has the same ink for every class.
+        cue: "outline" follows the contour of the truth, "ring" is a circle about its frame (which
+            says nothing of extent and angle), "none" leaves nothing to tell object from distractor.
         binding: "far" puts the cue ``gap`` pixels away from the object, beyond the receptive field
             of a trunk that sees patches; "local" puts it next to the object.
-        distractors: "independent" textures, "balanced" (the three other textures, once each, so
-            that their complement is the label) or "none".
+        distractors: of the object's law with "independent" classes, "balanced" (the three other
+            classes, once each, so that their complement is the label) or "none".
         n_distractors: how many, for "independent".
         background: "textured" (random tiles) or "plain" (gray).
-        purity: probability of a tile of a patch to show the patch's own texture, else any of four.
+        purity: probability of a tile of a patch to show the patch's own class, else any of four.
         tile: side of the tiles, pixels.
         contrast: amplitude of the textures.
-        noise: standard deviation of the (uniform) pixel noise.
+        noise: standard deviation of the pixel noise (uniform where it is white).
+        noise_correlation: 0 for white noise, else the standard deviation in pixels of the Gaussian
+            window that smooths it (the level stays).
+        blur: standard deviation in pixels of a Gaussian blur of the finished image.  It carries
+            the object's texture ``blur_radius`` pixels over its border.
+        occlusion: 0, or the sides of a rectangle of background that covers a part of the object's
+            frame, as a fraction of the frame's; the truth's mask is the same.
+        label_noise: probability of a label to be drawn anew, whatever the image shows (1: random
+            labels).
+        decoy: 0, or how strongly a coloured mark in the corner furthest from the object follows
+            the label: of the label's colour with this probability, else of any class's.  It
+            breaks the premise that the background is common to all classes.
         period: of the gratings, pixels.
         gap, line: distance of a far cue from the object and thickness of the cue, pixels.
+
+    Raises:
+        TypeError: an integer dial that is none.
+        ValueError: a dial outside its range; the message says the rule and the value.
     """
 
     image: tuple[int, int] = (64, 64)
     stride: int = 4
+    truth: str = "rotated"
     half_widths: tuple[float, float] = (0.09, 0.17)
-    axis_aligned: bool = False
+    aspect: float = 0.0
+    max_angle: float = math.pi / 4
+    pull: float = 0.0
+    content: str = "texture"
     cue: str = "outline"
     binding: str = "far"
     distractors: str = "independent"
@@ -65,42 +118,68 @@ class ShapesConfig:
     tile: int = 4
     contrast: float = 0.3
     noise: float = 0.1
+    noise_correlation: float = 0.0
+    blur: float = 0.0
+    occlusion: float = 0.0
+    label_noise: float = 0.0
+    decoy: float = 0.0
     period: float = 4.0
     gap: float = 5.0
     line: float = 2.0
 
     def __post_init__(self) -> None:
-        choices = {"cue": ("outline", "ring", "none"), "binding": ("far", "local"),
+        self._check_values()
+        self._check_sizes()
+        if self.binding == "far" and not self.gap > self.reach + 2 * self.blur_radius:
+            raise ValueError(
+                f"a far cue must be more than {self.reach + 2 * self.blur_radius:.3g} pixels away, "
+                f"the diagonal of a patch of {self.stride} pixels and twice the reach of the blur, "
+                f"got gap {self.gap}")
+
+    def _check_values(self) -> None:
+        choices = {"truth": TRUTHS, "content": ("texture", "glyph"),
+                   "cue": ("outline", "ring", "none"), "binding": ("far", "local"),
                    "distractors": ("independent", "balanced", "none"),
                    "background": ("textured", "plain")}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-        if self.stride < 1 or any(n % self.stride or n < 2 * self.stride for n in self.image):
+        integers = {"image": self.image, "stride": (self.stride,), "tile": (self.tile,),
+                    "n_distractors": (self.n_distractors,)}
+        for name, values in integers.items():
+            if not all(isinstance(v, int) and not isinstance(v, bool) for v in values):
+                raise TypeError(f"{name} must be of integers, got {getattr(self, name)!r}")
+        for name in ("n_distractors", "contrast", "noise", "noise_correlation", "blur", "gap"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        for name in ("purity", "pull", "label_noise", "decoy"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if not 0 <= self.occlusion < 1:
+            raise ValueError(f"occlusion must be in [0, 1), got {self.occlusion}")
+        if not 0 <= self.max_angle <= math.pi / 4:
+            raise ValueError(f"max_angle must be in [0, pi/4], got {self.max_angle}")
+        for name in ("period", "line", "tile"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+    def _check_sizes(self) -> None:
+        if (len(self.image) != 2 or self.stride < 1
+                or any(n % self.stride or n < 2 * self.stride for n in self.image)):
             raise ValueError(
                 f"image sides must be multiples of the stride and at least two cells, got "
-                f"{self.image} and stride {self.stride}"
-            )
+                f"{self.image} and stride {self.stride}")
         low, high = self.half_widths
-        least = 2**-0.5 / (min(self.grid) - 1)
+        least = 2**-0.5 / (min(self.grid) - 1) / inscribed(self.truth)[1]
         if not least <= low <= high <= 0.5:
             raise ValueError(
-                f"half_widths must satisfy {least:.3g} <= low <= high <= 0.5 (the least keeps the "
-                f"truth from being empty), got {self.half_widths}"
-            )
-        for name in ("n_distractors", "contrast", "noise", "gap"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if not 0 <= self.purity <= 1:
-            raise ValueError(f"purity must be in [0, 1], got {self.purity}")
-        if self.binding == "far" and not self.gap > self.reach:
+                f"half_widths must satisfy {least:.3g} <= low <= high <= 0.5 for truth "
+                f"{self.truth!r} (the least keeps the truth from being empty), got "
+                f"{self.half_widths}")
+        if self.aspect and not 1 <= self.aspect <= (low + high) / 2 / least:
             raise ValueError(
-                f"a far cue must be more than {self.reach:.3g} pixels away, the diagonal of a patch "
-                f"of {self.stride} pixels, got gap {self.gap}"
-            )
-        for name in ("period", "line", "tile"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+                f"aspect must be 0 or in [1, {(low + high) / 2 / least:.3g}] (the most keeps the "
+                f"truth from being empty), got {self.aspect}")
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -112,148 +191,70 @@ class ShapesConfig:
         """The largest distance of two pixels of one patch of ``stride`` x ``stride``."""
         return 2**0.5 * (self.stride - 1)
 
+    @property
+    def blur_radius(self) -> int:
+        """How many pixels the blur reaches: three standard deviations."""
+        return math.ceil(3 * self.blur)
 
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """A batch: ``images (n, 3, H, W)`` float32 in [0, 1] about 0.5 (noise may leave the interval),
-    ``labels (n,)``, the truth ``masks (n, h, w)`` (int8, -1 and +1) and its ``rectangle``."""
-
-    images: np.ndarray
-    labels: np.ndarray
-    masks: np.ndarray
-    rectangle: Rectangle
+    @property
+    def patches(self) -> int:
+        """The object and its distractors."""
+        return 1 + {"independent": self.n_distractors, "balanced": TEXTURES - 1,
+                    "none": 0}[self.distractors]
 
 
-def draw(config: ShapesConfig, seed: int, split: str, indices: np.ndarray | range) -> Samples:
-    """Samples ``indices`` of the stream (seed, split): the same in any batch and any order.
+_PURE = {"purity": 1.0}
+_WIDE = {"half_widths": (0.13, 0.24)}  # room for contours that fill a part of their frame
+REGIMES: dict[str, dict[str, Any]] = {
+    # attention is needed, and the right extent pays
+    "needed": {},
+    "axis-aligned": {"truth": "axis-aligned"},
+    "small": {"image": (96, 96), "half_widths": (0.05, 0.1)},
+    "large": {"half_widths": (0.15, 0.25)},
+    "central": {"pull": 0.7},
+    "elongated": {"half_widths": (0.05, 0.3), "aspect": 3.0},
+    "many": {"n_distractors": 5},
+    # one tile of the object tells the class: any part of it will do
+    "pure": dict(_PURE),
+    "glyph": {**_PURE, "content": "glyph"},
+    # the cue says where, not how large; or says nothing
+    "ring": {**_PURE, "cue": "ring", "n_distractors": 3},
+    "uncued": {"cue": "none"},
+    # the trunk binds cue and class by itself, or need not choose
+    "local": {**_PURE, "binding": "local"},
+    "local-large": {**_PURE, "binding": "local", "half_widths": (0.2, 0.3)},
+    "alone": {**_PURE, "distractors": "none", "background": "plain"},
+    # the label can be read outside the object
+    "balanced": {**_PURE, "cue": "ring", "distractors": "balanced"},
+    "decoy": {"decoy": 0.9},
+    # harder images
+    "noisy": {"noise": 0.2},
+    "correlated-noise": {"noise_correlation": 1.5},
+    "blurred": {"blur": 0.5, "gap": 9.0},
+    "occluded": {"occlusion": 0.6},
+    # labels that are not what the image shows
+    "label-noise": {"label_noise": 0.2},
+    "random-labels": {"label_noise": 1.0},
+    # truths that no rectangle is
+    "ellipse": {**_WIDE, "truth": "ellipse"},
+    "star": {**_WIDE, "truth": "star"},
+    "l": {**_WIDE, "truth": "l"},
+    "blob": {**_WIDE, "truth": "blob"},
+}
+"""Changes to the default for each named regime.  Of the trials that shaped the default, "local" is
+a frame next to the object, "balanced" a ring and a bag of classes whose complement is the label,
+"ring" the same with independent distractors, "pure" an outline with pure patches."""
+
+
+def regime(name: str, **changes: Any) -> ShapesConfig:
+    """The configuration of a named regime, with further changes.
+
+    >>> regime("ring", noise=0.2).cue
+    'ring'
 
     Raises:
-        ValueError: an unknown split, a negative index.
+        ValueError: an unknown name, or a bad dial.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split must be one of {sorted(SPLITS)}, got {split!r}")
-    state = streams(seed, SPLITS[split], np.asarray(indices, dtype=np.int64))
-    u = uniforms(state, 0, _PER_PATCH)
-    truth, labels = _rectangle(config, u), _texture(u[:, 6])
-    points = pixel_points(config)
-    background = _tiles(config, state, _BACKGROUND)
-    if config.background == "plain":
-        background[:] = -1
-    shown = background.copy()  # the texture of every pixel, -1 for none
-    for k, texture in enumerate(_distractor_textures(config, labels), start=1):
-        v = uniforms(state, k * _PER_PATCH, _PER_PATCH)
-        inside = hard_rectangle(_rectangle(config, v), points) == 1
-        texture = _texture(v[:, 6]) if texture is None else texture
-        _cover(shown, inside, _mosaic(config, state, k, texture))
-    within, cue = _cue(config, truth, points)
-    _cover(shown, within, background)
-    _cover(shown, hard_rectangle(truth, points) == 1, _mosaic(config, state, 0, labels))
-    gray = _gratings(config, shown, u[:, 8 : 8 + TEXTURES])
-    if config.noise:
-        noise = (uniforms(state, _NOISE, gray[0].size) - 0.5) * (config.noise * 12**0.5)
-        gray += noise.reshape(gray.shape).astype(np.float32)
-    images = np.repeat(gray[:, None], 3, axis=1)
-    for channel, value in enumerate(CUE_COLOUR):
-        images[:, channel][cue] = value
-    return Samples(images, labels.astype(np.int64), hard_mask(truth, *config.grid), truth)
-
-
-def pixel_points(config: ShapesConfig) -> np.ndarray:
-    """Positions of the image's pixels in the coordinates of the attention grid, float32."""
-    points = grid(*config.image)
-    axes = [
-        image_to_grid(points[..., k], config.image[k], config.grid[k], config.stride)
-        for k in range(2)
-    ]
-    return np.stack(axes, axis=-1).astype(np.float32)
-
-
-def _rectangle(config: ShapesConfig, u: np.ndarray) -> Rectangle:
-    """The rectangle of draws 0-5: long and short side in either order, wholly inside the grid."""
-    low, high = config.half_widths
-    middle = (low + high) / 2
-    long, short = middle + u[:, 0] * (high - middle), low + u[:, 1] * (middle - low)
-    turned = u[:, 2] < 0.5
-    first, second = np.where(turned, long, short), np.where(turned, short, long)
-    angle = np.zeros(len(u)) if config.axis_aligned else (u[:, 3] - 0.5) * (np.pi / 2)
-    cos, sin = np.abs(np.cos(angle)), np.abs(np.sin(angle))
-    reach = np.stack([cos * first + sin * second, sin * first + cos * second], axis=-1)
-    reach = np.minimum(reach, 0.5)
-    center = reach + u[:, 4:6] * (1 - 2 * reach)
-    return Rectangle(*(x.astype(np.float32) for x in
-                       (center, np.stack([first, second], axis=-1), angle)))
-
-
-def _texture(u: np.ndarray) -> np.ndarray:
-    return (u * TEXTURES).astype(np.int8)
-
-
-def _distractor_textures(config: ShapesConfig, labels: np.ndarray) -> list[np.ndarray | None]:
-    """The prevailing textures of the distractors; None where the patch's own draw decides."""
-    if config.distractors == "none":
-        return []
-    if config.distractors == "independent":
-        return [None] * config.n_distractors
-    return [((labels + k) % TEXTURES).astype(np.int8) for k in range(1, TEXTURES)]
-
-
-def _tiles(config: ShapesConfig, state: np.ndarray, first: int) -> np.ndarray:
-    """A random texture for every tile, by pixels ``(n, H, W)``."""
-    high, wide = (-(-n // config.tile) for n in config.image)
-    tiles = _texture(uniforms(state, first, high * wide)).reshape(-1, high, wide)
-    pixels = tiles.repeat(config.tile, axis=1).repeat(config.tile, axis=2)
-    return pixels[:, : config.image[0], : config.image[1]]
-
-
-def _mosaic(config: ShapesConfig, state: np.ndarray, patch: int, texture: np.ndarray) -> np.ndarray:
-    """The textures inside a patch: ``texture`` with probability ``purity``, else any, by tiles."""
-    prevailing = np.broadcast_to(texture[:, None, None], (texture.size, *config.image))
-    if config.purity == 1:
-        return prevailing
-    high, wide = (-(-n // config.tile) for n in config.image)
-    first = _MOSAIC + 2 * patch * high * wide
-    pure = uniforms(state, first, high * wide).reshape(-1, high, wide) < config.purity
-    pure = pure.repeat(config.tile, axis=1).repeat(config.tile, axis=2)
-    pure = pure[:, : config.image[0], : config.image[1]]
-    return np.where(pure, prevailing, _tiles(config, state, first + high * wide))
-
-
-def _cover(shown: np.ndarray, inside: np.ndarray, textures: np.ndarray) -> None:
-    shown[inside] = textures[inside]
-
-
-def _gratings(config: ShapesConfig, shown: np.ndarray, phases: np.ndarray) -> np.ndarray:
-    """The gray image of the textures ``shown``: 1/2 plus a wave, one phase per texture."""
-    turns = np.arange(TEXTURES) * (np.pi / TEXTURES)
-    wave = 2 * np.pi / config.period
-    down, right = (np.float32(wave * f(turns)) for f in (np.cos, np.sin))
-    i, j = np.indices(config.image, dtype=np.float32)
-    gray = np.full(shown.shape, 0.5, dtype=np.float32)
-    for k in range(TEXTURES):
-        turn = down[k] * i + right[k] * j
-        shift = (2 * np.pi * phases[:, k, None, None]).astype(np.float32)
-        gray += np.where(shown == k, config.contrast * np.sin(turn + shift), np.float32(0))
-    return gray
-
-
-def _cue(
-    config: ShapesConfig, truth: Rectangle, points: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The region inside the cue, which is cleared of distractors, and the cue, as booleans."""
-    cells = np.array([n - 1 for n in config.grid], dtype=np.float32)
-    gap = (config.gap if config.binding == "far" else 0.0) / (config.stride * cells)
-    line = config.line / (config.stride * cells)
-    if config.cue == "ring":
-        reach = np.linalg.norm(truth.half_widths * cells, axis=-1)[:, None] / cells
-        d = points[None] - truth.center[:, None, None]
-        inner = (((d / (reach + gap)[:, None, None]) ** 2).sum(-1)) <= 1
-        outer = (((d / (reach + gap + line)[:, None, None]) ** 2).sum(-1)) <= 1
-    else:
-        inner, outer = (
-            hard_rectangle(Rectangle(truth.center, truth.half_widths + grow, truth.angle),
-                           points) == 1
-            for grow in (gap, gap + line)
-        )
-    if config.cue == "none":
-        return inner, np.zeros_like(inner)
-    return inner, outer & ~inner
+    if name not in REGIMES:
+        raise ValueError(f"regime must be one of {tuple(REGIMES)}, got {name!r}")
+    return ShapesConfig(**{**REGIMES[name], **changes})

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,42 +17,67 @@ from training.rows import TrainingRows, machine
 
 
 def sweep(
-    configs: Sequence[RunConfig], out: str | Path, jobs: int = 2, preset: str | None = None
+    configs: Sequence[RunConfig],
+    out: str | Path,
+    jobs: int = 2,
+    ensemble: int = 1,
+    **more: Any,
 ) -> Outcome:
     """Compute the cells whose key ``out`` does not hold yet, and append their rows.
 
-    The rows do not depend on ``jobs``; their order may.  ``preset`` is written into them.
+    Rows do not depend on ``jobs``; their order may.
+
+    Args:
+        jobs: worker processes, one torch thread each.
+        ensemble: cells that differ in the seed alone and are trained together, at most this many
+            (for a GPU; equal to training them alone up to rounding).
+        more: written into every row (experiment, preset).
 
     Raises:
-        ValueError: fewer than one job; ``out`` is no file of rows.
-        training.run.TrainingError: a cell failed.  Rows that came before it are kept.
+        ValueError: fewer than one job or member; ``out`` is no file of rows.
+        training.fit.TrainingError: a cell failed.  Rows that came before it are kept.
     """
-    if jobs < 1:
-        raise ValueError(f"jobs must be at least 1, got {jobs}")
+    for name, value in (("jobs", jobs), ("ensemble", ensemble)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
     start, origin = time.perf_counter(), machine()
     with TrainingRows(out) as writer:
         todo = [c for c in configs if c.key not in writer.keys]
         found = len(configs) - len(todo)
-        steps = track(range(len(todo)), "training", done=found)
-        for _, row in zip(steps, _rows(todo, min(jobs, len(todo))), strict=True):
-            writer.append({**row, "preset": preset, "provenance": origin})
+        steps = track(range(len(todo)), str(more.get("experiment", "training")), done=found)
+        for _, row in zip(steps, _rows(groups(todo, ensemble), jobs), strict=True):
+            writer.append({**row, **more, "provenance": origin})
     return Outcome(len(todo), found, time.perf_counter() - start)
 
 
-def _rows(todo: list[RunConfig], jobs: int) -> Iterator[dict[str, Any]]:
+def groups(configs: Sequence[RunConfig], size: int) -> list[list[RunConfig]]:
+    """The configurations in groups of at most ``size`` that differ in the seed alone.
+
+    >>> [len(g) for g in groups([RunConfig(seed=s) for s in range(5)], 2)]
+    [2, 2, 1]
+    """
+    alike: dict[str, list[RunConfig]] = {}
+    for config in configs:
+        alike.setdefault(replace(config, seed=0).key, []).append(config)
+    return [group[k : k + size] for group in alike.values() for k in range(0, len(group), size)]
+
+
+def _rows(todo: list[list[RunConfig]], jobs: int) -> Iterator[dict[str, Any]]:
     if not todo:
         return
-    from training.run import TrainingError, run_cell
+    from training.fit import TrainingError
+    from training.run import run_cells
 
-    if jobs <= 1:
-        yield from map(run_cell, todo)
+    if min(jobs, len(todo)) <= 1:
+        for group in todo:
+            yield from run_cells(group)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context)
+    pool = ProcessPoolExecutor(min(jobs, len(todo)), mp_context=context)
     try:
-        for future in as_completed([pool.submit(run_cell, c) for c in todo]):
+        for future in as_completed([pool.submit(run_cells, group) for group in todo]):
             try:
-                yield future.result()
+                yield from future.result()
             except BrokenProcessPool as error:
                 raise TrainingError("a worker process died (out of memory?)") from error
     finally:

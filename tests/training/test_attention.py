@@ -17,7 +17,7 @@ from training.attention import (
     apply_map,
     truth_map,
 )
-from training.heads import CoordsHead, moments
+from training.attention_heads import CoordsHead, moments
 
 HEADS = ("coords", "paper")
 

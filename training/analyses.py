@@ -1,0 +1,77 @@
+"""What is measured on a trained network beside its rates: sequences, injectivity, Grad-CAM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training import sequences
+from training.attention import AttentionMap
+from training.counter import streams
+from training.data import Prepared
+from training.evaluate import evaluate
+from training.fit import Training
+from training.gradcam import grad_cam, to_unit
+from training.injective import study
+from training.samples import Samples
+
+SEQUENCE_IMAGES, SEQUENCE_STEPS, POINTS = 128, 8, 4
+
+
+def analyse(run: Training, data: Prepared) -> dict[str, Any]:
+    """The analyses that the configuration names, each under its name."""
+    return {name: ANALYSES[name](run, data) for name in run.config.analyses}
+
+
+def follow_sequences(run: Training, data: Prepared) -> dict[str, Any]:
+    """Experiment (e), Fig. 8: rows by path and step, and their means by path."""
+    net = run.net
+    with torch.no_grad():
+        rows = sequences.follow(lambda x: net.look(net.features(x)),
+                                data.test.head(SEQUENCE_IMAGES), SEQUENCE_STEPS)
+    return {"steps": rows, "summary": sequences.summary(rows)}
+
+
+def injectivity(run: Training, data: Prepared) -> dict[str, Any]:
+    """Experiment (h), App. F, of the attention module at features of test images."""
+    with torch.no_grad():
+        x = run.net.features(data.test.head(32).images)
+    return study(run.net.attention, x, _generator(run.config.seed),
+                 rescaled=run.config.rescale, points=POINTS)
+
+
+def gradcam(run: Training, data: Prepared) -> dict[str, Any]:
+    """Grad-CAM of the plain network at its trunk, for the class it predicts: as :func:`evaluate`.
+
+    The scale of the maps and the threshold are chosen on validation images (on training images
+    where there are none).
+    """
+    source = data.validation if data.validation.n else data.train
+    largest = max(float(_raw(run, part).amax()) for part in source.chunks())
+    scale = torch.tensor(largest)
+
+    def call(samples: Samples) -> tuple[Tensor, AttentionMap]:
+        with torch.no_grad():
+            logits, _ = run.net(samples.images, samples.masks)
+        log_f = torch.log(to_unit(_raw(run, samples), scale))
+        return logits, AttentionMap(log_f, None, lambda: torch.logit(log_f.exp()))
+
+    _, counts = evaluate(call, source, boxes=False)
+    test, _ = evaluate(call, data.test, threshold=counts.choose_threshold())
+    return {**test, "scale": largest}
+
+
+def _raw(run: Training, samples: Samples) -> Tensor:
+    with torch.no_grad():
+        classes = run.net(samples.images, samples.masks)[0].argmax(1)
+    return grad_cam(run.net, samples.images, classes, at="trunk", logits=lambda out: out[0])
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(int(streams(seed, 2, np.array([0]))[0] >> np.uint64(1)))
+
+
+ANALYSES = {"sequences": follow_sequences, "injectivity": injectivity, "gradcam": gradcam}

@@ -1,0 +1,52 @@
+r"""From raw outputs to centres, half-widths and logits that always have a gradient back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+REACH = 12.0  # logits this far below the largest fall off slowly: e^-12 on 256 cells is 0.002
+
+
+def inside_image(raw: Tensor) -> Tensor:
+    r"""A centre :math:`(1 + r/(1+|r|))/2` in [0, 1] from any number r.
+
+    The gradient falls off like :math:`1/(2r^2)` only: a centre at the border comes back.
+    """
+    return (1 + torch.nn.functional.softsign(raw)) / 2
+
+
+def floored(raw: Tensor, floor: float, pitch: float) -> Tensor:
+    r"""Half-widths above ``floor``: the raw output r itself from ``floor + pitch`` on, below it
+    ``floor + pitch / (2 - u)`` with ``u = (r - floor) / pitch``, which meets it smoothly.
+
+    The gradient, 1 above and :math:`1/(2-u)^2` below, never dies.  (That of softplus is 0 in
+    float32 a few pitches down.)
+    """
+    u = (raw - floor) / pitch
+    return floor + pitch * (torch.relu(u - 1) + 1 / (2 - u.clamp_max(1)))
+
+
+def linear(raw: Tensor, pitch: float) -> Tensor:
+    r"""The paper's raw half-widths r up to their sign: :math:`\sqrt{r^2+(\mathrm{pitch}/100)^2}`.
+
+    The map is even in each half-width (Eq. 1), so the sign is a symmetry; at r = 0 Eq. 1 divides by
+    0, which the small constant prevents.  There is no floor: between the cells the map is 0 on all
+    of them and the gradient dies.
+    """
+    return torch.sqrt(raw**2 + (pitch / 100) ** 2)
+
+
+def bounded_logits(logits: Tensor) -> Tensor:
+    """Logits ``(..., m)`` less their maximum, unchanged down to -12 and logarithmic below.
+
+    Their softmax is that of the logits to 1e-5 a position, but no weight underflows: a saliency
+    that has put all on one cell still has a gradient back.
+    """
+    below = logits.amax(dim=-1, keepdim=True) - logits
+    return -(below.clamp_max(REACH) + torch.log1p(torch.relu(below - REACH)))
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """Half precision to float32; float32 and float64 as they are."""
+    return x if x.dtype == torch.float64 else x.float()

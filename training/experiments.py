@@ -1,0 +1,194 @@
+"""The experiments (a) to (i): each a grid of cells, with presets by size, and a file of rows.
+
+Presets: ``smoke`` runs every experiment end to end in a minute and learns nothing; ``quick`` is what
+``make reproduce`` runs; ``cpu`` gives the committed rows of a machine without a GPU; ``gpu`` has more
+seeds, larger samples and pretrained backbones that are fine-tuned.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from training.config import RECTANGLES, RunConfig
+from training.shapes import REGIMES, ShapesConfig
+
+PRESETS = ("smoke", "quick", "cpu", "gpu")
+SIZES: dict[str, dict[str, Any]] = {
+    "smoke": {"steps": 12, "n_test": 64, "starts": 2},
+    "quick": {"steps": 450},
+    "cpu": {"steps": 1200},
+    "gpu": {"steps": 4000, "device": "cuda", "n_test": 4096},
+}
+SEEDS = {"smoke": (0,), "quick": (0, 1), "cpu": (0, 1, 2), "gpu": tuple(range(10))}
+SAMPLES = {"smoke": (64,), "quick": (64, 256, 1024), "cpu": (64, 256, 1024, 4096),
+           "gpu": (64, 256, 1024, 4096, 16384, 65536)}
+MISSPECIFIED = "l"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One question to trained networks.
+
+    Args:
+        letter, name: as in the issue of the paper's plan and on the command line.
+        question: in a sentence.
+        file: its rows, without ``.jsonl``.
+    """
+
+    letter: str
+    name: str
+    question: str
+    file: str
+
+    def cells(self, preset: str, **changes: Any) -> list[RunConfig]:
+        """The configurations of a preset, each once, the slow ones first.
+
+        Raises:
+            ValueError: an unknown preset.
+        """
+        if preset not in PRESETS:
+            raise ValueError(f"preset must be one of {PRESETS}, got {preset!r}")
+        made = (RunConfig(**{**SIZES[preset], **cell, **changes}) for cell in GRIDS[self.name](preset))
+        unique = {config.key: config for config in made}
+        return sorted(unique.values(), key=lambda c: -cost(c))
+
+
+def cost(config: RunConfig) -> float:
+    """Steps times a rough weight of the method: orders the work, promises nothing."""
+    weight = {"rectangle-paper": 5.0, "none": 1.0, "oracle": 1.0, "simam": 1.0, "centre": 1.0}
+    return config.gradient_steps * weight.get(config.method, 2.0) * (1 + 2 * (config.eqvc != "none"))
+
+
+def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
+    """All combinations of the values of the axes.
+
+    >>> grid(method=("none", "oracle"), seed=(0,))
+    [{'method': 'none', 'seed': 0}, {'method': 'oracle', 'seed': 0}]
+    """
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def _theorem_1(preset: str) -> list[dict[str, Any]]:
+    samples, seeds = SAMPLES[preset], SEEDS[preset]
+    bent = (ShapesConfig(truth=MISSPECIFIED),)
+    late = samples[-2:] if preset in ("cpu", "gpu") else samples[-1:]
+    out = grid(n=samples, seed=seeds, method=("rectangle", "positionwise", "oracle", "centre"))
+    out += grid(n=samples, seed=seeds, method=("none",), analyses=(("gradcam",),))
+    out += grid(n=samples, seed=seeds, method=("rectangle", "positionwise"), shapes=bent)
+    out += grid(n=late, seed=seeds, method=("oracle", "none", "centre"), shapes=bent)
+    if preset != "quick":
+        out += grid(n=late, seed=seeds,
+                    method=("rectangle-softargmax", "rectangle-light", "cbam", "simam"))
+        out += grid(n=late, seed=seeds, method=("rectangle-paper",))
+    return out
+
+
+def _regimes(preset: str) -> list[dict[str, Any]]:
+    seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
+    n = {"smoke": 64, "quick": 1024, "cpu": 2048, "gpu": 16384}[preset]
+    names = tuple(REGIMES)[:2] if preset == "smoke" else tuple(REGIMES)
+    methods = ("rectangle", "positionwise", "none", "oracle")
+    steps = {"cpu": {"steps": 800}, "quick": {"steps": 300, "starts": 2}}.get(preset, {})
+    return [{**cell, **steps, "n": n, "shapes": ShapesConfig(**REGIMES[name])}
+            for name in names for cell in grid(seed=seeds, method=methods)]
+
+
+def _splits(preset: str) -> list[dict[str, Any]]:
+    pool = {"smoke": 100, "quick": 800, "cpu": 2000, "gpu": 7349}[preset]
+    splits = {"smoke": (0,), "quick": (0, 1)}.get(preset, (0, 1, 2, 3, 4))
+    ratios = (60,) if preset == "smoke" else (60, 70, 80)
+    steps = {"cpu": {"steps": 800}, "quick": {"steps": 200, "starts": 2}}.get(preset, {})
+    out = []
+    for ratio, split in itertools.product(ratios, splits):
+        base = {"pool": pool, "ratio": ratio, "split": split, "seed": split,
+                "n": pool * ratio // 100, **steps}
+        out += [{**base, "method": m} for m in ("positionwise", "rectangle", "oracle")]
+        out += [{**base, "method": "none", "analyses": ("gradcam",)},
+                {**base, "method": "rectangle", "eqvc": "paper"}]
+    return out
+
+
+def _depth(preset: str) -> list[dict[str, Any]]:
+    seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
+    depths = (0, 3) if preset in ("smoke", "quick") else (0, 1, 2, 3)
+    n = {"smoke": 64, "quick": 1024, "cpu": 2048, "gpu": 16384}[preset]
+    steps = {"cpu": {"steps": 800}, "quick": {"steps": 150, "starts": 2}}.get(preset, {})
+    return [{**cell, **steps, "n": n, "layers": 3} for cell in
+            grid(depth=depths, seed=seeds, method=("rectangle", "positionwise"))]
+
+
+def _sequences(preset: str) -> list[dict[str, Any]]:
+    seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
+    n = {"smoke": 64, "quick": 1024, "cpu": 4096, "gpu": 16384}[preset]
+    base = {"n": n, "analyses": ("sequences",)}
+    out = [{**base, **c} for c in grid(seed=seeds, method=("rectangle", "positionwise", "cbam"))]
+    kinds = ("quotient",) if preset in ("smoke", "quick") else ("paper", "quotient")
+    return out + [{**base, **c} for c in grid(seed=seeds, method=("rectangle",), eqvc=kinds)]
+
+
+def _masks(preset: str) -> list[dict[str, Any]]:
+    return grid(n=SAMPLES[preset], seed=SEEDS[preset], method=("rectangle", "positionwise"),
+                supervision=("mask",))
+
+
+def _random_labels(preset: str) -> list[dict[str, Any]]:
+    seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
+    samples = {"smoke": (64,), "quick": (64,)}.get(preset, (64, 1024))
+    shapes = (ShapesConfig(label_noise=1.0),)
+    return grid(n=samples, seed=seeds, method=("rectangle", "positionwise", "none", "oracle"),
+                shapes=shapes)
+
+
+def _injectivity(preset: str) -> list[dict[str, Any]]:
+    seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
+    methods = ("rectangle", "positionwise") if preset in ("smoke", "quick") else (
+        *RECTANGLES, "positionwise")
+    steps = {"cpu": {"steps": 800}, "quick": {"steps": 200, "starts": 2}}.get(preset, {})
+    return [{**c, **steps, "n": 64 if preset == "smoke" else 1024, "analyses": ("injectivity",)}
+            for c in grid(seed=seeds, method=methods, rescale=(True, False))]
+
+
+def _digits(preset: str) -> list[dict[str, Any]]:
+    seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset]
+    n = {"smoke": 16, "quick": 128, "cpu": 1536, "gpu": 4096}[preset]
+    size = {"smoke": {"n_test": 16}, "quick": {"n_test": 128, "steps": 150, "starts": 2},
+            "cpu": {"n_test": 512, "steps": 800}, "gpu": {}}[preset]
+    base = {**DIGITS, **size, "n": n}
+    if preset == "gpu":
+        base |= {"freeze": False, "lr": 1e-4, "precision": "bfloat16", "channels_last": True}
+    return [{**base, **c, **more} for c in grid(seed=seeds) for more in (
+        {"method": "none", "analyses": ("gradcam",)}, {"method": "positionwise"},
+        {"method": "rectangle"}, {"method": "rectangle", "eqvc": "paper"}, {"method": "oracle"})]
+
+
+DIGITS: dict[str, Any] = {"data": "digits", "backbone": "efficientnet-lite0", "freeze": True,
+                          "pretrained": "package", "lr": 1e-3, "coords_lr": 5e-3,
+                          "positionwise_lr": 1e-3, "positionwise_width": 80,
+                          "start_half_width": 0.3}
+GRIDS = {"theorem-1": _theorem_1, "regimes": _regimes, "splits": _splits, "depth": _depth,
+         "sequences": _sequences, "masks": _masks, "random-labels": _random_labels,
+         "injectivity": _injectivity, "digits": _digits}
+EXPERIMENTS = {e.name: e for e in (
+    Experiment("a", "theorem-1", "train and test missing rate against N, all methods, a realisable "
+               "and a misspecified family of truths", "training"),
+    Experiment("b", "regimes", "(H1): does a small main loss come with a small missing rate, in each "
+               "regime of the data?", "regimes"),
+    Experiment("c", "splits", "the design of Table 1: three split ratios, five splits, paired",
+               "splits"),
+    Experiment("d", "depth", "the attention after a shallower or a deeper layer (Fig. 7)", "depth"),
+    Experiment("e", "sequences", "do maps follow sequences of transforms (Fig. 8)?", "sequences"),
+    Experiment("f", "masks", "training with the true masks beside the labels", "masks"),
+    Experiment("g", "random-labels", "the control: labels that say nothing", "random_labels"),
+    Experiment("h", "injectivity", "singular values, Prop. 4's ratio and collisions of trained "
+               "modules", "injectivity_trained"),
+    Experiment("i", "digits", "digits on photographs, EfficientNet-Lite0 pretrained on ImageNet",
+               "digits"),
+)}
+
+
+def with_changes(configs: list[RunConfig], **axes: Iterable[Any]) -> list[RunConfig]:
+    """Every configuration with every combination of the values of the axes."""
+    return [replace(config, **cell) for config in configs for cell in grid(**axes)]

@@ -1,0 +1,38 @@
+"""From the name of a method to its attention module."""
+
+from __future__ import annotations
+
+from training.attention import PositionwiseAttention, RectangularAttention, SpatialAttention
+from training.attention_peers import (
+    CBAMSpatialAttention,
+    FixedRectangle,
+    OracleAttention,
+    SimAM,
+)
+from training.config import RECTANGLES, RunConfig
+
+HEAD_OF = {"rectangle": "coords", "rectangle-paper": "paper",
+           "rectangle-softargmax": "softargmax", "rectangle-light": "light"}
+
+
+def make_attention(config: RunConfig, channels: int) -> SpatialAttention | None:
+    """The attention module of a configuration for features of ``channels`` channels, untrained.
+
+    Peers that were published without residual and rescaling (CBAM, SimAM) keep their own form.
+    """
+    flags = {"residual": config.residual, "rescale": config.rescale}
+    if config.method in RECTANGLES:
+        return RectangularAttention(
+            channels, head=HEAD_OF[config.method], s=config.s,
+            start_half_width=config.start_half_width, min_half_width=config.min_half_width, **flags)
+    if config.method == "positionwise":
+        return PositionwiseAttention(channels, width=config.positionwise_width, **flags)
+    if config.method == "cbam":
+        return CBAMSpatialAttention(channels)
+    if config.method == "simam":
+        return SimAM(channels)
+    if config.method == "oracle":
+        return OracleAttention(channels, **flags)
+    if config.method == "centre":
+        return FixedRectangle(channels, half_widths=(config.start_half_width,) * 2, **flags)
+    return None

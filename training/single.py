@@ -1,0 +1,154 @@
+"""One run in a folder of its own: configuration, checkpoints, final weights, row; and loading it.
+
+``config.json`` comes first, ``checkpoints/`` while it trains, ``weights.safetensors`` and
+``row.jsonl`` at the end.  The same command goes on where a stopped run was; several processes under
+``torchrun`` share every batch.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.attention import AttentionMap
+from training.checkpoint import CheckpointError, write_whole
+from training.config import RunConfig, as_dict, from_dict
+from training.data import Prepared, make_source, prepare, sizes
+from training.fit import build, fit, set_s
+from training.parallel import World, world
+from training.predict import Predictor
+from training.progress import Progress
+from training.rows import TrainingRows, machine
+from training.run import row_of
+
+ROW = "row.jsonl"
+
+
+def run(
+    config: RunConfig,
+    folder: Path,
+    *,
+    every: int = 200,
+    tensorboard: str | None = None,
+) -> dict[str, Any] | None:
+    """Train, test and keep everything in ``folder``; the row (None but in the first process).
+
+    A run that has finished is not repeated: its row is returned.
+
+    Raises:
+        CheckpointError: the folder holds another configuration, or is damaged.
+        TrainingError: the loss is not finite; the last good checkpoint stays.
+    """
+    with world(config.device) as here:
+        _claim(config, folder, here)
+        if (folder / ROW).is_file():
+            return read_json(folder / ROW) if here.first else None
+        if here.device.type == "cuda":
+            torch.cuda.set_device(here.device)
+        start = time.perf_counter()
+        data = prepare(config)
+        with Progress(config.gradient_steps, config.key) if here.first else nullcontext() as shown:
+            done = fit(config, data, world=here, folder=folder / "checkpoints", every=every,
+                       tell=_Teller(shown) if here.first else None)
+        row = row_of(done, data, time.perf_counter() - start, here)
+        if not here.first:
+            return None
+        if tensorboard is not None:
+            from training.logs import TensorBoard
+
+            with TensorBoard(tensorboard) as board:
+                board.add_history(done.history)
+        _write_weights(folder, done.net.state_dict())
+        row |= {"seconds": round(time.perf_counter() - start, 3), "processes": here.size,
+                "experiment": None, "preset": None, "provenance": machine()}
+        with TrainingRows(folder / ROW) as writer:
+            writer.append(row)
+        return row
+
+
+def load(folder: str | Path) -> tuple[RunConfig, Predictor]:
+    """The configuration and the network of a finished run.
+
+    Raises:
+        CheckpointError: no finished run there, or weights that cannot be read.
+    """
+    folder = Path(folder)
+    if not (folder / ROW).is_file():
+        raise CheckpointError(f"{folder} holds no finished run (no {ROW})")
+    config = from_dict(read_json(folder / "config.json"))
+    source, (image, grid) = make_source(config), sizes(config)
+    net = build(config, Prepared(source, None, None, None))
+    weights = folder / "weights.safetensors"
+    try:
+        from safetensors.torch import load_file
+
+        net.load_state_dict(load_file(weights, device=config.device))
+    except Exception as error:  # safetensors and torch have errors of their own
+        raise CheckpointError(f"{weights}: cannot be read: {error}") from error
+    set_s(net, config.s)
+    net.eval()
+    if config.freeze:
+        from training.data import frozen_trunk
+
+        trunk = frozen_trunk(config)
+
+    def call(images: Tensor) -> tuple[Tensor, AttentionMap | None]:
+        with torch.no_grad():
+            return net(trunk.features(images) if config.freeze else images)
+
+    return config, Predictor(call, image, grid, image[0] // grid[0], device=config.device)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file.
+
+    Raises:
+        CheckpointError: it is missing or truncated; names it.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+
+
+class _Teller:
+    """Steps of all starts together, to the progress line."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.done = progress, 0
+
+    def __call__(self, step: int, loss: float) -> None:
+        self.done += 1
+        self.progress.tell(self.done, loss)
+
+
+def _claim(config: RunConfig, folder: Path, here: World) -> None:
+    """Make the folder this run's, or find that it is."""
+    path = folder / "config.json"
+    if here.first and not path.is_file():
+        if folder.is_dir() and any(folder.iterdir()):
+            raise CheckpointError(f"{folder} is not empty and holds no run (no config.json)")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, (json.dumps(as_dict(config), indent=1) + "\n").encode())
+    here.wait()
+    held = read_json(path)
+    wanted = as_dict(config)
+    differ = [k for k in wanted if held.get(k) != wanted[k]]
+    if differ:
+        name = differ[0]
+        raise CheckpointError(f"{folder} holds another configuration: {', '.join(differ)} "
+                              f"({name} is {held.get(name)!r} there, {wanted[name]!r} here)")
+
+
+def _write_weights(folder: Path, weights: dict[str, Tensor]) -> None:
+    from safetensors.torch import save
+
+    tensors = {n: v.detach().cpu().clone(memory_format=torch.contiguous_format)
+               for n, v in weights.items()}
+    write_whole(folder / "weights.safetensors", save(tensors))
