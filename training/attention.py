@@ -7,7 +7,6 @@ Equations 1-7 are those of ``theory``; what the modules share is in
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from theory.rectangle import Rectangle
@@ -23,7 +22,7 @@ from training.attention_base import (
 )
 from training.attention_heads import CENTERS, HEADS
 from training.attention_peers import PositionwiseAttention
-from training.attention_ranges import at_least_float32, floored, linear
+from training.attention_ranges import floored, linear
 from training.attention_schedule import ScaleSchedule
 from training.attention_shapes import SHAPES
 
@@ -104,13 +103,11 @@ class RectangularAttention(ScaledAttention):
         self.head = HEADS[head](channels, start, self.count, **options)
 
     def look(self, x: Tensor) -> AttentionMap:
-        parameters = self.head(x)
+        center, raw, angle = self.head(x)  # at least float32, as is all that follows
         if self.count == 1:
-            parameters = [value[:, 0] for value in parameters]
-        with torch.autocast(x.device.type, enabled=False):
-            center, raw, angle = (at_least_float32(value) for value in parameters)
-            rectangle = Rectangle.unchecked(center, self._half_widths(raw, *x.shape[-2:]), angle)
-            return AttentionMap.of_shapes(rectangle, *x.shape[-2:], self.scale, self.shape)
+            center, raw, angle = center[:, 0], raw[:, 0], angle[:, 0]
+        rectangle = Rectangle.unchecked(center, self._half_widths(raw, *x.shape[-2:]), angle)
+        return AttentionMap.of_shapes(rectangle, *x.shape[-2:], self.scale, self.shape)
 
     def _half_widths(self, raw: Tensor, height: int, width: int) -> Tensor:
         pitch = 1 / max(min(height, width) - 1, 1)  # a side of 1 is refused by the grid

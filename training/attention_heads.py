@@ -4,9 +4,11 @@ A head is ``head(channels, start_half_width, count, ...)`` and gives ``center (n
 half-widths (n, k, 2)`` and ``angle (n, k)`` for k = count rectangles an image; the raw half-widths
 pass through :mod:`training.attention_ranges`.
 
-No head has a visible jump of the angle: it is either the raw output of a linear layer (paper), or
-half of the angle of a vector (the others), which jumps by a half turn only, and that leaves every
-rectangle and ellipse where it is.
+The angle is either the raw output of a linear layer (paper), which has no jump, or half of the angle
+of a vector (the others), which jumps by a half turn only, and that leaves every rectangle and
+ellipse where it is.  What remains are the points where that vector is 0 (an isotropic saliency): the
+angle is arbitrary there, and turns fast beside them.  A path through features meets none of them but
+by chance, and no angle that is invariant under half turns is without them.
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ class PaperHead(nn.Module):
                 "the paper head pools by 2 twice and needs sides of at least 4, got "
                 f"{tuple(x.shape[-2:])}"
             )
-        out = self.out(self.features(x).mean(dim=(-2, -1))).unflatten(-1, (-1, 5))
+        pooled = at_least_float32(self.features(x)).mean(dim=(-2, -1))
+        with torch.autocast(x.device.type, enabled=False):
+            out = _linear(self.out, pooled).unflatten(-1, (-1, 5))
         return CENTERS[self.center](out[..., 0:2]), out[..., 2:4], out[..., 4]
 
 
@@ -119,7 +123,7 @@ class CoordsHead(_MomentsHead):
         channels = x.shape[1]  # the layer of [x, coordinates] without their concatenation
         weight = self.mix.weight
         mixed = conv2d(x, weight[:, :channels], self.mix.bias)
-        mixed = mixed + conv2d(points.movedim(-1, 0)[None], weight[:, channels:])
+        mixed = mixed + conv2d(points.movedim(-1, 0)[None].to(x.dtype), weight[:, channels:])
         return self.rectangles(torch.relu(mixed), points)
 
 
@@ -183,12 +187,16 @@ class SoftArgmaxHead(nn.Module):
 
 def covariances(p: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Mean ``(..., 2)`` and covariances v11, v22, v12 ``(...)`` of weights ``p (..., m)`` on
-    ``points (m, 2)``."""
-    mean = p @ points
-    d = points - mean[..., None, :]
-    first, second = d[..., 0], d[..., 1]
-    v11, v22 = (p * first**2).sum(-1), (p * second**2).sum(-1)
-    return mean, v11, v22, (p * first * second).sum(-1)
+    ``points (m, 2)``, in one product.
+
+    Second moments are taken about the middle of the grid, so that little cancels.
+    """
+    d = points - 0.5
+    first, second = d.unbind(-1)
+    m1, m2, m11, m22, m12 = (
+        p @ torch.stack([first, second, first**2, second**2, first * second], dim=-1)).unbind(-1)
+    mean = torch.stack([m1, m2], dim=-1) + 0.5
+    return mean, m11 - m1**2, m22 - m2**2, m12 - m1 * m2
 
 
 def half_angle(first: Tensor, second: Tensor) -> Tensor:

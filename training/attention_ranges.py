@@ -2,9 +2,12 @@ r"""From raw outputs to centres, half-widths and logits that always have a gradi
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
+CURVE = 4 * math.log(2) ** 2
 REACH = 12.0  # logits this far below the largest fall off slowly: e^-12 on 256 cells is 0.002
 
 
@@ -17,14 +20,17 @@ def inside_image(raw: Tensor) -> Tensor:
 
 
 def floored(raw: Tensor, floor: float, pitch: float) -> Tensor:
-    r"""Half-widths above ``floor``: the raw output r itself from ``floor + pitch`` on, below it
-    ``floor + pitch / (2 - u)`` with ``u = (r - floor) / pitch``, which meets it smoothly.
+    r"""Half-widths above ``floor``: :math:`\mathrm{floor}+\mathrm{pitch}\,(u+\sqrt{u^2+b})/2` of
+    the raw output r, with ``u = (r - floor) / pitch`` and b = 4 log(2)^2.
 
-    The gradient, 1 above and :math:`1/(2-u)^2` below, never dies.  (That of softplus is 0 in
-    float32 a few pitches down.)
+    Tends to r above and to the floor below; about the floor it is like softplus (log 2 at u = 0),
+    but its gradient falls off like :math:`b/(4u^2)` only and never dies.  (That of softplus is 0 in
+    float32 a hundred pitches down.)
     """
     u = (raw - floor) / pitch
-    return floor + pitch * (torch.relu(u - 1) + 1 / (2 - u.clamp_max(1)))
+    above = torch.relu(u)
+    size = 2 * above - u  # |u|, so written that the gradient at 0 is right
+    return floor + pitch * (above + CURVE / 2 / (torch.sqrt(u**2 + CURVE) + size))
 
 
 def linear(raw: Tensor, pitch: float) -> Tensor:

@@ -24,6 +24,7 @@ from torch.nn.functional import logsigmoid
 
 import theory.attention
 from theory.rectangle import Rectangle, _window_logits, grid, hard_mask
+from training.attention_ranges import at_least_float32
 
 Scale = float | Tensor
 EDGE = 4 * torch.finfo(torch.float32).eps  # keeps boundary points inside, as in theory
@@ -31,8 +32,8 @@ EDGE = 4 * torch.finfo(torch.float32).eps  # keeps boundary points inside, as in
 
 @torch.compiler.allow_in_graph
 def positions(like: Tensor, height: int, width: int) -> Tensor:
-    """The grid of Eq. 5, ``(H, W, 2)``; sides of at least 2."""
-    return grid(height, width, like=like)
+    """The grid of Eq. 5, ``(H, W, 2)``, at least in float32; sides of at least 2."""
+    return grid(height, width, like=at_least_float32(like.new_empty(0)))
 
 
 @torch.compiler.allow_in_graph

@@ -135,8 +135,9 @@ class RunConfig:
                      "depth", "pool", "split", "side"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if not 0 < self.trial <= 1:
-            raise ValueError(f"trial must be in (0, 1], got {self.trial}")
+        for name in ("trial", "s_rise"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in (0, 1], got {getattr(self, name)}")
         if self.depth > self.layers:
             raise ValueError(f"depth counts layers before the attention, at most layers = "
                              f"{self.layers}, got {self.depth}")

@@ -226,7 +226,7 @@ def map_loss(second: Tensor, first: Tensor, similarity: Similarity) -> Tensor:
     An extension of section 4.4 to maps without parameters.  Counts the positions whose old place
     lies in the grid (0 if none does).  ``first`` is a target: no gradient reaches it.
     """
-    target, known = warp_map(first.detach(), similarity)
+    target, known = warp_map(first, similarity)
     known = known.to(second.dtype)
     return ((second - target) ** 2 * known).sum() / known.sum().clamp_min(1)
 
@@ -246,8 +246,8 @@ def equivariance_loss(
         found_first: what the first view found, as it came out of its forward pass; the gradient
             goes through it unless it is detached (and never for kind "map").
         similarity: n of them, or one for all.
-        kind: "paper", "quotient" (see :func:`parameter_loss`) or "map" (:func:`map_loss`), which
-            alone takes maps without a rectangle.
+        kind: "paper", "quotient" (see :func:`parameter_loss`; shape by shape, where there are
+            several) or "map" (:func:`map_loss`), which alone takes maps without a rectangle.
 
     Raises:
         ValueError: an unknown kind; a map without a rectangle for a loss on parameters.
@@ -265,7 +265,15 @@ def compare(
         return map_loss(second.f, first.f, similarity)
     if second.rectangle is None or first.rectangle is None:
         raise ValueError(f"kind {kind!r} compares rectangles and this map has none: use kind='map'")
-    return parameter_loss(second.rectangle, first.rectangle, similarity, kind).mean()
+    return parameter_loss(second.rectangle, first.rectangle, for_shapes(first, similarity), kind).mean()
+
+
+def for_shapes(found: AttentionMap, similarity: Similarity) -> Similarity:
+    """The similarities of n images with room for the k shapes that each of them may have.
+
+    With them ``act`` takes the parameters of ``found``, shaped ``(n)`` or ``(n, k)``.
+    """
+    return _spread(similarity, found.rectangle.angle.ndim - (found.log_f.ndim - 2))
 
 
 class _Seen(Exception):

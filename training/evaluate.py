@@ -67,7 +67,8 @@ def evaluate(
     world = world or World.single()
     counts = LocalizationCounts(box_steps=BOX_STEPS if boxes else 0)
     loss, images, sums = 0.0, 0, torch.zeros(2, dtype=torch.float64)
-    wrong, centres = None, []
+    cells = part.source.grid[0] * part.source.grid[1]
+    wrong, centres = torch.zeros(cells + 1, dtype=torch.int64), []
     with torch.no_grad():
         for indices in world.shard(torch.arange(part.n).split(256)):
             samples = part.take(indices)
@@ -83,7 +84,7 @@ def evaluate(
             rectangle = found.rectangle if _single(found) else None
             counts.update(samples.masks, found.f.float(), hard=hard, correct=correct,
                           rectangle=rectangle, true_rectangle=samples.rectangle)
-            wrong = _add_wrong(wrong, hard, samples.masks)
+            wrong += _wrong(hard, samples.masks)
             sums += _image_iou(found, samples)
             if samples.rectangle is not None:
                 centres.append(torch.cat([_centre(found), samples.rectangle.center], dim=1).cpu())
@@ -92,10 +93,8 @@ def evaluate(
     out["loss"] = world.sum_scalar(loss) / world.sum_scalar(float(images))
     total = [world.sum_scalar(v) for v in sums]
     out["iou_image"] = total[0] / total[1] if total[1] else None
-    if wrong is not None:
-        wrong = world.sum_counts({"wrong": wrong})["wrong"]
-    out["wrong_counts"] = None if wrong is None else {
-        str(k): int(v) for k, v in enumerate(wrong.tolist()) if v}
+    wrong = world.sum_counts({"wrong": wrong})["wrong"]
+    out["wrong_counts"] = {str(k): v for k, v in enumerate(wrong.tolist()) if v} or None
     out |= {"centre_spearman": None, "centre_slope": None}
     gathered = world.gather_rows(centres)
     if gathered:
@@ -110,11 +109,10 @@ def _single(found: AttentionMap) -> bool:
             and found.rectangle.angle.ndim == 1)
 
 
-def _add_wrong(counts: Tensor | None, hard: Tensor, masks: Tensor) -> Tensor:
-    """Histogram of the number of wrong known positions an image."""
+def _wrong(hard: Tensor, masks: Tensor) -> Tensor:
+    """How many images have 0, 1, ... wrong known positions."""
     wrong = ((hard != masks) & (masks != IGNORED)).flatten(1).sum(1).cpu()
-    new = torch.bincount(wrong, minlength=masks[0].numel() + 1)
-    return new if counts is None else counts + new
+    return torch.bincount(wrong, minlength=masks[0].numel() + 1)
 
 
 def _image_iou(found: AttentionMap, samples: Samples) -> Tensor:

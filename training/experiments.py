@@ -180,7 +180,7 @@ EXPERIMENTS = {e.name: e for e in (
                "splits"),
     Experiment("d", "depth", "the attention after a shallower or a deeper layer (Fig. 7)", "depth"),
     Experiment("e", "sequences", "do maps follow sequences of transforms (Fig. 8)?", "sequences"),
-    Experiment("f", "masks", "training with the true masks beside the labels", "masks"),
+    Experiment("f", "masks", "training with the true masks beside the labels", "training"),
     Experiment("g", "random-labels", "the control: labels that say nothing", "random_labels"),
     Experiment("h", "injectivity", "singular values, Prop. 4's ratio and collisions of trained "
                "modules", "injectivity_trained"),

@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from theory.equivariance import Similarity
 from training import checkpoint
-from training.config import RunConfig
+from training.attention_base import set_scale
+from training.attention_schedule import ScaleSchedule
+from training.config import RunConfig, as_dict
 from training.counter import streams, uniforms
 from training.data import Prepared, fixed_part
 from training.equivariance import LOSSES, similarity_of_uniforms
@@ -129,7 +131,7 @@ class Training:
 
     def finish(self) -> None:
         """Set the final s and close the history."""
-        set_s(self.net, self.config.s)
+        set_scale(self.net, self.config.s)
         if not self.history or self.history[-1]["step"] != self.step:
             self.remember(self.step)
 
@@ -137,7 +139,8 @@ class Training:
         """A checkpoint of all that the next step depends on (rank 0 alone writes)."""
         if self.world.rank == 0:
             checkpoint.save(self.folder, f"start{self.start}", key=self.config.key, step=self.step,
-                            weights=self.net.state_dict(), state=self.state())
+                            weights=self.net.state_dict(), state=self.state(),
+                            config=as_dict(self.config))
 
     def state(self) -> dict[str, Any]:
         """Everything but the weights, in plain types and tensors."""
@@ -154,7 +157,8 @@ class Training:
         self.losses, self.trial_loss, self.step = state["losses"], state["trial_loss"], step
 
     def _resume(self) -> None:
-        found = checkpoint.load(self.folder, f"start{self.start}", key=self.config.key)
+        found = checkpoint.load(self.folder, f"start{self.start}", key=self.config.key,
+                                config=as_dict(self.config))
         if found is not None:
             self.restore(found.step, found.weights, found.state)
 
@@ -197,6 +201,7 @@ class Training:
 
     def remember(self, step: int) -> None:
         """One more moment of the history."""
+        set_scale(self.net, scale_at(self.config, step))
         found = brief(self.net, self.few)
         if not math.isfinite(found["loss"]):
             raise TrainingError(f"{self.config.key}: step {step}: the loss is {found['loss']}")
@@ -265,17 +270,15 @@ def set_schedules(
 ) -> None:
     """Learning rates (linear warm-up times a cosine) and the scale factor s of this step."""
     done = step / config.steps
-    rise = min(1.0, done / config.s_rise)
-    set_s(net, config.s_start + (config.s - config.s_start) * rise)
+    set_scale(net, scale_at(config, step))
     for group, (lr, warmup) in zip(optimizer.param_groups, rates, strict=True):
         warm = min(1.0, (step + 1) / max(1, warmup))
         group["lr"] = lr * warm * (1 + math.cos(math.pi * done)) / 2
 
 
-def set_s(net: AttentionNet, s: float) -> None:
-    """Set the scale factor of the rectangle, if the network has one."""
-    if hasattr(net.attention, "s"):
-        net.attention.s = s
+def scale_at(config: RunConfig, step: int) -> float:
+    """The scale factor s of a step."""
+    return ScaleSchedule(config.s_start, config.s, config.s_rise)(step / config.steps)
 
 
 @contextlib.contextmanager

@@ -18,12 +18,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from training.samples import IGNORED, Samples, cell_masks
 
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error,
                Image.DecompressionBombError)
+_TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+          4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+          6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90}
 
 
 class UnreadableFile(ValueError):
@@ -262,8 +265,10 @@ def _decode(path: Path, upright: bool) -> Image.Image:
 
 
 def _turned(picture: Image.Image) -> Image.Image:
-    """A copy turned as the EXIF orientation says, where it can be read."""
+    """A copy turned as the EXIF orientation says, where it can be read; other tags do not matter."""
     try:
-        return ImageOps.exif_transpose(picture)
-    except (*_UNREADABLE, TypeError, LookupError, ArithmeticError):
-        return picture.copy()
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    except _UNREADABLE:
+        orientation = None
+    turn = _TURNS.get(orientation)
+    return picture.copy() if turn is None else picture.transpose(turn)

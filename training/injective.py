@@ -1,140 +1,22 @@
 r"""Is a trained module injective?  Singular values, Prop. 4's ratio, collisions searched  [App. F]
 
-A module here is a function of features ``(n, C, H, W)`` to attended features of the same shape, each
-sample by itself: :math:`M(x)=x+f(x)\odot x`, f rescaled or not  [Eq. 26].  Nothing here proves that a
-module is injective; a singular Jacobian or a pair of inputs with one output would prove that it is
-not, and in floating point both are candidates only.  Costs are in passes: one forward or backward pass
-of the module for one sample.
+Modules, points and costs are those of :mod:`training.jacobian`.  Nothing here is verified: a collision
+found in floating point is a candidate only, and none found proves nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from theory.injectivity import log_scale_limit
+from training.jacobian import Module, orientation, sigma_min_exact, sigma_min_lanczos
 
-Module = Callable[[Tensor], Tensor]
-CANDIDATE = 1e-4  # residual over distance, in float32
-
-
-class Linearised:
-    """The Jacobian J of a module at one point ``x (C, H, W)``, as products with vectors.
-
-    Products ``J v`` come from two backward passes (the second one through the first, which is linear
-    in the vector), so any module with a second derivative will do.
-    """
-
-    def __init__(self, module: Module, x: Tensor) -> None:
-        if x.ndim != 3:
-            raise ValueError(f"a point has shape (C, H, W), got {tuple(x.shape)}")
-        with torch.enable_grad():
-            self.x = x.detach()[None].clone().requires_grad_()
-            self.out = module(self.x)
-            if self.out.shape != self.x.shape:
-                raise ValueError(f"a module keeps the shape {tuple(self.x.shape)} of its input, got "
-                                 f"{tuple(self.out.shape)}")
-            self.weights = torch.zeros_like(self.out, requires_grad=True)
-            (self.pulled,) = torch.autograd.grad(self.out, self.x, self.weights, create_graph=True)
-        self.size = x.numel()
-
-    def forward(self, v: Tensor) -> Tensor:
-        """``J v`` of a vector ``(d,)``; about two passes."""
-        (out,) = torch.autograd.grad(self.pulled, self.weights, v.view_as(self.x), retain_graph=True)
-        return out.detach().flatten()
-
-    def backward(self, u: Tensor) -> Tensor:
-        """``J^T u`` of a vector ``(d,)``; one pass."""
-        (out,) = torch.autograd.grad(self.out, self.x, u.view_as(self.x), retain_graph=True)
-        return out.detach().flatten()
-
-    def columns(self, coordinates: Tensor) -> Tensor:
-        """The columns ``(d, m)`` of J at these coordinates; about two passes a column."""
-        v, out = torch.zeros_like(self.x).flatten(), []
-        for i in coordinates.tolist():
-            v.zero_()[i] = 1.0
-            out.append(self.forward(v))
-        return torch.stack(out, dim=1)
-
-
-def sigma_min_exact(
-    module: Module, x: Tensor, *, columns: int | None = None,
-    generator: torch.Generator | None = None,
-) -> dict[str, Any]:
-    """The smallest (and largest) singular value of the Jacobian at x, from its columns.
-
-    Cost: about two passes for each of the ``d = C H W`` columns, memory d^2, time d^3.  With
-    ``columns`` only so many, at random: the smallest singular value of that part is an upper bound of
-    the whole one's (``bound`` says so).
-
-    Raises:
-        ValueError: columns that are not 1 to d; columns drawn without a generator.
-    """
-    jacobian = Linearised(module, x)
-    chosen = torch.arange(jacobian.size)
-    if columns is not None:
-        if not 1 <= columns <= jacobian.size:
-            raise ValueError(f"columns must be in 1 to {jacobian.size}, got {columns}")
-        if generator is None:
-            raise ValueError("columns are drawn at random: pass a generator")
-        chosen = torch.randperm(jacobian.size, generator=generator,
-                                device=generator.device)[:columns]
-    values = torch.linalg.svdvals(jacobian.columns(chosen).double())
-    return {"sigma_min": float(values[-1]), "sigma_max": float(values[0]), "size": jacobian.size,
-            "columns": len(chosen), "bound": len(chosen) < jacobian.size}
-
-
-def sigma_min_lanczos(
-    module: Module, x: Tensor, generator: torch.Generator, *, steps: int = 100,
-    tolerance: float = 1e-4,
-) -> dict[str, Any]:
-    r"""The ends of the spectrum of the Jacobian at x by Lanczos' method on :math:`J^TJ`.
-
-    ``sigma_min`` is :math:`|Jv|` for a unit v, hence never below the true value (but by rounding).
-    ``residual`` is :math:`|J^TJv-\sigma^2v|`: some squared singular value is that close to
-    :math:`\sigma^2`.  ``converged`` if it is below ``tolerance`` times the largest squared singular
-    value.  Cost: about three passes a step, memory ``steps * d``.
-
-    Args:
-        x: a point ``(C, H, W)``.
-        generator: of the first vector.
-        steps: at most so many (at most d).
-
-    Raises:
-        ValueError: steps < 1.
-    """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
-    jacobian = Linearised(module, x)
-    v = torch.randn(jacobian.size, generator=generator, device=generator.device).to(x)
-    basis = [v / v.norm()]
-    images: list[Tensor] = []  # J^T J of the basis: the projected matrix is formed as it is
-    for _ in range(min(steps, jacobian.size)):
-        image = jacobian.backward(jacobian.forward(basis[-1]))
-        images.append(image)
-        space = torch.stack(basis)
-        rest = image
-        for _ in range(2):  # once more against rounding
-            rest = rest - space.T @ (space @ rest)
-        if float(rest.norm()) <= 1e-5 * float(image.norm()):
-            break  # the space is invariant
-        if len(images) < min(steps, jacobian.size):
-            basis.append(rest / rest.norm())
-    space, applied = torch.stack(basis).double(), torch.stack(images).double()
-    small = space @ applied.T
-    values, vectors = torch.linalg.eigh((small + small.T) / 2)
-    best = vectors[:, 0] @ space
-    best = best / best.norm()
-    sigma = float(jacobian.forward(best.to(x.dtype)).double().norm())
-    pulled = jacobian.backward(jacobian.forward(best.to(x.dtype))).double()
-    residual = float((pulled - sigma**2 * best).norm())
-    top = math.sqrt(max(float(values[-1]), 0.0))
-    return {"sigma_min": sigma, "sigma_max": top, "residual": residual, "steps": len(images),
-            "size": jacobian.size, "converged": residual <= tolerance * top**2}
+CANDIDATE = 1e-4  # residual over distance
+ROUNDING = 1e-5  # relative, of the sign of a determinant whose entries come from float32
 
 
 def prop4_ratios(module: Module, x: Tensor, y: Tensor) -> Tensor:
@@ -281,17 +163,17 @@ def collision_search(
             a module whose attribute ``residual`` is False.
     """
     _require_residual(module)
-    if x.ndim != 3:
-        raise ValueError(f"a point has shape (C, H, W), got {tuple(x.shape)}")
     if not 0 < least < 1:
         raise ValueError(f"least must be in (0, 1), got {least}")
     for name, value in (("starts", starts), ("steps", steps)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
-    x = x.detach()[None]
-    live = (x != 0).any(dim=1).float()
+    if x.ndim != 3:
+        raise ValueError(f"a point has shape (C, H, W), got {tuple(x.shape)}")
+    live = (x != 0).any(dim=0).to(x)
     if not bool(live.any()):
         raise ValueError("x is 0 everywhere: no input collides with it")
+    x = x.detach()[None]
     limit = log_scale_limit(*x.shape[-2:], rescaled=rescaled)
     with torch.no_grad():
         target = module(x)
@@ -316,11 +198,10 @@ def collision_search(
         ratio.clamp_min(1e-12).log().sum().backward(inputs=[z, size])
         optimizer.step()
     winner = int(best.argmin())
-    t = kept[winner]
-    distance = float(((torch.exp(t) - 1) * x).norm() / x.norm())
-    return {"ratio": float(best[winner]), "t_max": float(t.abs().max()), "limit": limit,
-            "distance": distance, "starts": starts, "steps": steps,
-            "candidate": bool(best[winner] < tolerance), "tolerance": tolerance}
+    t, ratio = kept[winner], float(best[winner])
+    distance = float((torch.expm1(t) * x).norm() / x.norm())
+    return {"ratio": ratio, "t_max": float(t.abs().max()), "limit": limit, "distance": distance,
+            "starts": starts, "steps": steps, "candidate": ratio < tolerance, "tolerance": tolerance}
 
 
 def _log_scales(z: Tensor, size: Tensor, live: Tensor, limit: float, least: float) -> Tensor:
@@ -344,16 +225,17 @@ def study(
     generator: torch.Generator,
     *,
     rescaled: bool,
-    points: int = 8,
-    columns: int = 128,
-    lanczos_steps: int = 100,
+    points: int = 4,
+    rows: int = 128,
     **collisions: Any,
 ) -> dict[str, Any]:
     """Experiment (h) of one trained module at data points ``x (n, C, H, W)``: a plain dict.
 
-    Singular values and collisions at the first ``points`` points, Prop. 4's ratios over all; at the
-    first point also the smallest singular value from columns of the Jacobian (all of them up to
-    ``columns``, else that many: an upper bound), the second route to Lanczos' number.
+    Singular values and collisions at the first ``points`` points, orientations and Prop. 4's ratios
+    over all; at the first point also the smallest singular value from rows of the Jacobian (all of
+    them up to ``rows``, else that many: an upper bound), the second route to Lanczos' number.
+    ``reversed`` counts the points of orientation -1 whose sign is above rounding.  Cost: HW passes for
+    each of the n points, and those of the parts.
 
     Args:
         collisions: options of :func:`collision_search`.
@@ -363,18 +245,19 @@ def study(
     """
     if points < 1:
         raise ValueError(f"points must be at least 1, got {points}")
-    some = x[:points]
-    spectra = [sigma_min_lanczos(module, p, generator, steps=lanczos_steps) for p in some]
-    part = min(columns, some[0].numel())
-    found = [collision_search(module, p, generator, rescaled=rescaled, **collisions) for p in some]
-    nearest = min(found, key=lambda c: c["ratio"])
+    spectra = [sigma_min_lanczos(module, p, generator) for p in x[:points]]
+    signs = [orientation(module, p) for p in x]
+    found = [collision_search(module, p, generator, rescaled=rescaled, **collisions)
+             for p in x[:points]]
     return {
-        "points": len(some),
+        "points": len(spectra),
         "sigma_min": min(s["sigma_min"] for s in spectra),
         "sigma_max": max(s["sigma_max"] for s in spectra),
         "lanczos": spectra,
-        "columns": sigma_min_exact(module, x[0], columns=part, generator=generator),
+        "rows": sigma_min_exact(module, x[0], rows=min(rows, x[0].numel()), generator=generator),
+        "orientations": signs,
+        "reversed": sum(s["sign"] < 0 and s["distance"] > ROUNDING for s in signs),
         "prop4": prop4_search(module, x, generator),
-        "collision": nearest,
+        "collisions": found,
         "candidates": sum(c["candidate"] for c in found),
     }

@@ -122,12 +122,13 @@ def _area_in_unit_box(polygon: Tensor) -> Tensor:
 
 
 def _crossings(start: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
-    """The part of [0, 1] where ``|start + t change| < 1``, as ``(from, to)``; empty if from = to."""
-    still = change == 0
-    step = torch.where(still, 1.0, change)
+    """The part of [0, 1] where ``|start + t change| < 1``, as ``(from, to)``; empty if from = to.
+
+    Any part serves where ``change`` is 0: the integral above is 0 there, or constant in t.
+    """
+    step = torch.where(change == 0, 1.0, change)
     at = torch.stack([(-1 - start) / step, (1 - start) / step], dim=-1)
-    low, high = at.amin(-1).clamp(0, 1), at.amax(-1).clamp(0, 1)
-    return torch.where(still, 0.0, low), torch.where(still, (start.abs() < 1).to(low.dtype), high)
+    return at.amin(-1).clamp(0, 1), at.amax(-1).clamp(0, 1)
 
 
 def _turn(points: Tensor, angle: Tensor) -> Tensor:

@@ -45,8 +45,8 @@ class LocalizationCounts:
     Args:
         threshold: the fixed threshold on f, one of the grid's.
         steps: of the grid of thresholds (:func:`training.metrics_maps.threshold_grid`).
-        box_steps: of the coarser grid for boxes; 0 leaves MaxBoxAcc out (its components are found
-            on the CPU).
+        box_steps: of the coarser grid for boxes; 0 leaves MaxBoxAcc out.  Its components are found
+            on the CPU, which is quick on attention grids and slow on images (take 32 there).
         device: of the state; batches are moved there.  It needs float64 and int64.
 
     Raises:

@@ -13,12 +13,13 @@ from typing import Any
 import torch
 
 from training.analyses import analyse
+from training.attention_base import set_scale
 from training.config import RunConfig, as_dict
 from training.data import Prepared, prepare
 from training.ensemble import Ensemble
 from training.evaluate import evaluate, plain
 from training.facts import facts
-from training.fit import Training, build, fit, one_thread, set_s
+from training.fit import Training, build, fit, one_thread
 from training.metrics import trivial_predictors
 from training.model import gradient_ratio
 from training.parallel import World
@@ -66,7 +67,7 @@ def row_of(
     test, _ = evaluate(call, data.test, threshold=threshold, world=world)
     masks = [part.all_masks() for part in (data.train, data.test)]
     fresh = build(config, data, run.start)
-    set_s(fresh, config.s_start)
+    set_scale(fresh, config.s_start)
     few = data.train.head(64)
     return {
         "kind": "training",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from theory.rates import fitting_rate
 from theory.rectangle import grid as grid_points
 from theory.rectangle import hard_mask
 from training.attention import AttentionMap
-from training.equivariance import about_center, inverse, share_inside, warp, warp_map
+from training.equivariance import about_center, for_shapes, inverse, share_inside, warp, warp_map
 from training.samples import IGNORED, Samples, cell_masks
 
 Look = Callable[[Tensor], AttentionMap]
@@ -87,15 +87,18 @@ def follow(
     * ``iou``: of the mask found and the first mask, moved as a map (0/1 values, bilinear, at 1/2),
       over the cells whose old place lies in the grid.  The same for all methods; ``iou_ceiling`` is
       what the truth itself gets, which resampling on few cells keeps below 1.
-    * ``iou_parameters``: of the rectangle found and the hard rectangle of the moved parameters, over
-      all cells.  None without rectangles, as is
-    * ``parameter_error``: the distance of these two on the quotient by the symmetries.
-    * ``centre_error``: of the centres (the rectangle's, else the mean position of f).
+    * ``correlation``: of the map f found and the first one, moved, over the same cells (0 if one is
+      constant there): needs no threshold.
+    * ``iou_parameters``: of the hard shape found and that of the moved parameters, over all cells.
+      None without parameters, as is
+    * ``parameter_error``: the distance of these two on the quotient by the symmetries (where there
+      are several shapes, their mean, in the module's order).
+    * ``centre_error``: of the centres (the one rectangle's, else the mean position of f).
     * ``iou_truth``: of the mask found and the moved truth, over the cells that are known in it.
     * ``second_difference_centre``, ``_map``, ``_parameters``: how smoothly it follows: centre, map f
-      (root mean square over its cells) and parameters, taken back to the first image, at steps k-1,
-      k, k+1: size of ``z_{k-1} - 2 z_k + z_{k+1}``.  0 for who follows exactly, or drifts steadily;
-      None at the ends of the path.
+      (root mean square over its cells, as a share of the map's own) and parameters, taken back to
+      the first image, at steps k-1, k, k+1: size of ``z_{k-1} - 2 z_k + z_{k+1}``.  0 for who follows
+      exactly, or drifts steadily; None at the ends of the path.
 
     Two empty masks have IoU 0 (``empty`` is their share among the masks found): nothing follows.
 
@@ -170,15 +173,17 @@ def _measure(
     out: dict[str, Tensor] = {
         "iou": _iou(mask, moved, known),
         "iou_ceiling": _iou(by_map, torch.where(truth_known, truth, -1), known & truth_known),
+        "correlation": _correlation(found.f, *warp_map(first.f, move)),
         "iou_truth": _iou(mask, torch.where(truth_known, truth, -1), truth_known),
         "empty": (mask != 1).all(dim=-1).all(dim=-1).float(),
         "centre_error": (_centre(found) - move.apply(_centre(first))).norm(dim=-1),
     }
     if found.rectangle is not None and first.rectangle is not None:
-        acted = move.act(first.rectangle)
-        there = torch.ones_like(known)
-        out["iou_parameters"] = _iou(mask, hard_mask(acted, *mask.shape[-2:]), there)
-        out["parameter_error"] = quotient_loss(found.rectangle.to_array(), acted.to_array()).sqrt()
+        acted = for_shapes(first, move).act(first.rectangle)
+        error = quotient_loss(found.rectangle.to_array(), acted.to_array()).sqrt()
+        out["parameter_error"] = error.reshape(len(mask), -1).mean(dim=1)
+        out["iou_parameters"] = _iou(mask, replace(first, rectangle=acted).hard_mask(),
+                                     torch.ones_like(known))
     means = {key: _mean(value, step.kept) for key, value in out.items()}
     return {"iou_parameters": None, "parameter_error": None, **means}
 
@@ -211,25 +216,26 @@ def _bends(steps: Sequence[_Step]) -> dict[str, float | None]:
     maps, known = zip(*(warp_map(s.found.f.float(), b) for b, s in zip(back, steps, strict=True)),
                       strict=True)
     there = (known[0] & known[1] & known[2]).float()
-    square = (_second(maps) ** 2 * there).sum((-2, -1)) / there.sum((-2, -1)).clamp_min(1)
+    bend, size = ((v**2 * there).sum((-2, -1)) for v in (_second(maps), maps[1]))
+    relative = (bend / size.clamp_min(1e-30)).sqrt()
     out = {"second_difference_centre": _mean(centre.norm(dim=-1), kept),
-           "second_difference_map": _mean(square.sqrt(), kept),
+           "second_difference_map": _mean(relative, kept),
            "second_difference_parameters": None}
     if all(s.found.rectangle is not None for s in steps):
-        before, here, after = (b.act(s.found.rectangle).to_array()
+        before, here, after = (for_shapes(s.found, b).act(s.found.rectangle).to_array()
                                for b, s in zip(back, steps, strict=True))
-        bend = _second([_nearest(before, here), here, _nearest(after, here)])
-        out["second_difference_parameters"] = _mean(bend.norm(dim=-1), kept)
+        bend = _second([_nearest(before, here), here, _nearest(after, here)]).norm(dim=-1)
+        out["second_difference_parameters"] = _mean(bend.reshape(len(kept), -1).mean(dim=1), kept)
     return out
 
 
 def _nearest(parameters: Tensor, target: Tensor) -> Tensor:
-    """Of the parameter vectors ``(n, 5)`` with the same map, those nearest to ``target``."""
-    same = symmetries(parameters)
-    turns = torch.round((target[:, None, 4] - same[..., 4]) / (2 * math.pi))
+    """Of the parameter vectors ``(..., 5)`` with the same map, those nearest to ``target``."""
+    same, target = symmetries(parameters), target[..., None, :]
+    turns = torch.round((target[..., 4] - same[..., 4]) / (2 * math.pi))
     same = torch.cat([same[..., :4], (same[..., 4] + 2 * math.pi * turns)[..., None]], dim=-1)
-    best = ((same - target[:, None]) ** 2).sum(-1).argmin(dim=1)
-    return same[torch.arange(len(same), device=same.device), best]
+    best = ((same - target) ** 2).sum(-1).argmin(dim=-1)
+    return torch.take_along_dim(same, best[..., None, None], dim=-2).squeeze(-2)
 
 
 def _second(z: Sequence[Tensor]) -> Tensor:
@@ -237,8 +243,8 @@ def _second(z: Sequence[Tensor]) -> Tensor:
 
 
 def _centre(found: AttentionMap) -> Tensor:
-    """The rectangle's centre, else the mean position of f, ``(n, 2)``."""
-    if found.rectangle is not None:
+    """The centre of the one rectangle, else the mean position of f, ``(n, 2)``."""
+    if found.rectangle is not None and found.rectangle.angle.ndim == 1:
         return found.rectangle.center.float()
     weights = torch.softmax(found.log_f.float().flatten(1), dim=1)
     return weights @ grid_points(*found.log_f.shape[-2:], like=weights).flatten(0, 1)
@@ -246,6 +252,14 @@ def _centre(found: AttentionMap) -> Tensor:
 
 def _iou(a: Tensor, b: Tensor, where: Tensor) -> Tensor:
     return fitting_rate(a, b, zero_division=0.0, where=where, check=False)
+
+
+def _correlation(a: Tensor, b: Tensor, where: Tensor) -> Tensor:
+    """Pearson's, over the cells of each sample; 0 where a map is constant."""
+    w = where.double() / where.sum((-2, -1), keepdim=True).clamp_min(1)
+    a, b = (v.double() - (v * w).sum((-2, -1), keepdim=True) for v in (a, b))
+    ab, aa, bb = ((u * v * w).sum((-2, -1)) for u, v in ((a, b), (a, a), (b, b)))
+    return torch.where((aa > 0) & (bb > 0), ab / (aa * bb).clamp_min(1e-300).sqrt(), 0.0)
 
 
 def _mean(values: Tensor, kept: Tensor) -> float | None:

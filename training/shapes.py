@@ -68,8 +68,8 @@ class ShapesConfig:
             (pi/4: every orientation); of no effect on "axis-aligned".
         pull: 0: the object lies anywhere where it fits, uniformly; 1: always at the centre; its
             offset from the centre is multiplied by ``1 - pull``.
-        content: "texture": class k is a grating at k * 45 degrees; "glyph": a T turned by
-            k * 90 degrees, which has the same ink for every class.
+        content: "texture": class k is a grating at k * 45 degrees; "glyph": a T turned
+            anticlockwise by k * 90 degrees, which has the same ink for every class.
         cue: "outline" follows the contour of the truth, "ring" is a circle about its frame (which
             says nothing of extent and angle), "none" leaves nothing to tell object from distractor.
         binding: "far" puts the cue ``gap`` pixels away from the object, beyond the receptive field

@@ -72,7 +72,7 @@ def approximation_floor(masks: Any, family: str = "rotated") -> Floor:
     best, chosen = _best(weights, family)
     known = (masks != IGNORED).sum(axis=(1, 2))
     inner, _ = inner_product_extremes(weights, best)
-    union, shared = known, np.zeros_like(known)  # the ratio so far: 0
+    union, shared = known.copy(), np.zeros_like(known)  # the ratio so far: 0
     going = np.arange(len(masks))
     while len(going):
         counts = ((chosen & truth[going]).sum(axis=(1, 2)),
@@ -82,7 +82,8 @@ def approximation_floor(masks: Any, family: str = "rotated") -> Floor:
         shared[going], union[going] = (c[better] for c in counts)
         if len(going):
             p, q = shared[going, None, None], union[going, None, None]
-            _, chosen = _best(np.where(truth[going], q, np.where(weights[going] < 0, -p, 0)), family)
+            outside = np.where(weights[going] < 0, -p, 0)
+            _, chosen = _best(np.where(truth[going], q, outside), family)
     return Floor((1 - inner / known) / 2, shared / union)
 
 
@@ -113,5 +114,5 @@ def _best(weights: np.ndarray, family: str) -> tuple[Any, np.ndarray]:
     best = max_weight_rectangle(weights)
     top, bottom, left, right = (v[:, None] for v in best.argmax.T)
     rows, columns = np.arange(height), np.arange(width)
-    inside = ((rows >= top) & (rows < bottom))[:, :, None] & ((columns >= left) & (columns < right))[:, None]
-    return best, inside
+    high, wide = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
+    return best, high[:, :, None] & wide[:, None]

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from training.attention import AttentionMap
+from training.attention_base import set_scale
 from training.checkpoint import CheckpointError, write_whole
 from training.config import RunConfig, as_dict, from_dict
 from training.data import Prepared, make_source, prepare, sizes
-from training.fit import build, fit, set_s
+from training.fit import build, fit
 from training.parallel import World, world
 from training.predict import Predictor
 from training.progress import Progress
@@ -91,7 +92,7 @@ def load(folder: str | Path) -> tuple[RunConfig, Predictor]:
         net.load_state_dict(load_file(weights, device=config.device))
     except Exception as error:  # safetensors and torch have errors of their own
         raise CheckpointError(f"{weights}: cannot be read: {error}") from error
-    set_s(net, config.s)
+    set_scale(net, config.s)
     net.eval()
     if config.freeze:
         from training.data import frozen_trunk

@@ -136,7 +136,7 @@ def test_undone_in_any_order_it_leaves_the_model_as_it_was(layers, training, ran
     shared = copy.deepcopy(net)
     before, modules = state(net), list(net.named_modules())
     for at in layers:
-        attach(net, at=at, attention=Gate)
+        attach(net, at=at, attention=Gate, example=images)
     assert set(getattr(net, PREFIX)) == {at.replace(".", "/") for at in layers}
     if training:
         detach(net)

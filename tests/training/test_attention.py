@@ -1,25 +1,30 @@
-"""The attention modules against theory, NumPy and finite differences."""
+"""The rectangular module against theory, NumPy and finite differences."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import theory
 from theory.attention import rescale
-from theory.heads import POSITION_WISE_HEAD, RECTANGLE_HEAD
-from theory.rectangle import Rectangle, grid, log_soft_rectangle
+from theory.heads import RECTANGLE_HEAD
+from theory.rectangle import Rectangle, grid, log_soft_rectangle, logit_soft_rectangle
 from training.attention import (
     AttentionMap,
     PositionwiseAttention,
     RectangularAttention,
+    ScaleSchedule,
     apply_map,
+    set_scale,
     truth_map,
 )
-from training.attention_heads import CoordsHead, moments
 
-HEADS = ("coords", "paper")
+HEADS = ("coords", "paper", "softargmax", "light")
 
 
 def features(n=3, channels=5, height=8, width=8, seed=0):
@@ -27,27 +32,20 @@ def features(n=3, channels=5, height=8, width=8, seed=0):
 
 
 def module(head="coords", channels=5, **options):
-    torch.manual_seed(0)
-    return RectangularAttention(channels, head=head, **options)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return RectangularAttention(channels, head=head, **options)
 
 
 @pytest.mark.parametrize("channels", [1, 32, 320, 960])
 def test_parameter_counts_of_the_paper(channels):
-    count = {
-        "rectangle": sum(p.numel() for p in module("paper", channels).parameters()),
-        "positionwise": sum(p.numel() for p in PositionwiseAttention(channels).parameters()),
-    }
-    assert count["rectangle"] == 576 * channels + 370373
-    assert count["positionwise"] == 80 * channels + 116161
+    count = sum(p.numel() for p in module("paper", channels).parameters())
+    assert count == 576 * channels + 370373
 
 
 def test_layers_are_those_counted_in_theory():
     shapes = [m.weight.shape for m in module("paper").head.modules() if hasattr(m, "weight")]
     assert [s[0] for s in shapes] == [v.outputs for v in RECTANGLE_HEAD if hasattr(v, "outputs")]
-    convolutions = [m for m in PositionwiseAttention(5).head if isinstance(m, torch.nn.Conv2d)]
-    assert [(m.out_channels, m.kernel_size[0], m.padding[0], m.dilation[0])
-            for m in convolutions] == [(v.outputs, v.kernel, v.padding, v.dilation)
-                                       for v in POSITION_WISE_HEAD]
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -58,27 +56,64 @@ def test_map_and_output_are_those_of_theory(head, sides):
     out, found = attention(x, return_map=True)
     f = theory.attention_map(found.rectangle, *sides, s=6.0)
     assert torch.allclose(found.f, f, atol=1e-6)
+    assert torch.allclose(found.log_f, log_soft_rectangle(
+        found.rectangle, grid(*sides, like=f), 6.0), rtol=1e-4, atol=1e-5)
     scaled = rescale(f.detach().double().numpy())  # Eq. 7 as it stands, in NumPy
     expected = x.numpy() * (1 + scaled[:, None])
     np.testing.assert_allclose(out.detach().numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("head", ["coords", "softargmax", "light"])
+@pytest.mark.parametrize("sides", [(2, 2), (2, 7), (9, 2)])
+def test_small_grids(head, sides):
+    out, found = module(head)(features(height=sides[0], width=sides[1]), return_map=True)
+    assert found.f.shape == (3, *sides) and bool(torch.isfinite(out).all())
+
+
 @pytest.mark.parametrize("residual", [True, False])
 @pytest.mark.parametrize("rescaled", [True, False])
-def test_options_of_the_equations(residual, rescaled):
+@pytest.mark.parametrize("gate", [None, 0.0, 0.3, 1.0])
+def test_options_of_the_equations(residual, rescaled, gate):
     x, f = features(1, 2, 3, 4), torch.rand(1, 3, 4, generator=torch.Generator().manual_seed(1))
-    out = apply_map(x, f.log(), residual=residual, rescale=rescaled)
+    g = None if gate is None else torch.tensor(gate)
+    out = apply_map(x, f.log(), residual=residual, rescale=rescaled, gate=g)
     factor = (f * 12 / f.sum() if rescaled else f) + (1 if residual else 0)
-    assert torch.allclose(out, x * factor[:, None], atol=1e-6)
+    y = x * factor[:, None]
+    assert torch.allclose(out, y if gate is None else (1 - gate) * x + gate * y, atol=1e-6)
+
+
+def test_gradient_of_apply_map_against_finite_differences():
+    x, log_f = features(2, 3, 2, 3).double(), torch.randn(2, 2, 3, dtype=torch.float64)
+    gate = torch.tensor(0.4, dtype=torch.float64)
+    leaves = [v.requires_grad_() for v in (x, log_f, gate)]
+    assert torch.autograd.gradcheck(lambda x, f, g: apply_map(x, f, gate=g), leaves)
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_gradient_reaches_all_five_parameters(head):
-    attention = module(head, start_half_width=0.3)
-    x = features().requires_grad_()
-    out, found = attention(x, return_map=True)
+@pytest.mark.parametrize("options", [{"gate": True}, {"gate": True, "residual": False}])
+def test_gate_is_the_identity_at_the_start_and_learns(head, options):
+    x, weights = features(), features(seed=9)
+    gated, plain = module(head, **options), module(head, **{**options, "gate": False})
+    out = gated(x)
+    assert torch.equal(out, x)
+    (out * weights).sum().backward()
+    expected = ((plain(x) - x) * weights).sum().detach()  # d/dg of (1 - g) x + g y
+    assert float(gated.gate.grad) == pytest.approx(float(expected), rel=1e-4) != 0
+    with torch.no_grad():
+        gated.gate.fill_(1.0)
+    assert torch.allclose(gated(x), plain(x), atol=1e-5)
+    assert torch.equal(gated.combine(x, gated.look(x).log_f), gated(x))
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("options", [{}, {"count": 2}, {"shape": "ellipse"}])
+def test_gradient_reaches_all_five_parameters(head, options):
+    attention = module(head, start_half_width=0.3, **options)
+    out, found = attention(features(), return_map=True)
     weights = features(seed=9)
     parts = (found.rectangle.center, found.rectangle.half_widths, found.rectangle.angle)
+    if "shape" in options:
+        parts = parts[:2]  # the ellipse starts as a circle, which has no angle
     for gradient in torch.autograd.grad((out * weights).sum(), parts, retain_graph=True):
         assert bool((gradient != 0).all())
     (out * weights).sum().backward()
@@ -87,57 +122,19 @@ def test_gradient_reaches_all_five_parameters(head):
             assert float(parameter.grad.abs().sum()) > 0, name
 
 
-def test_gradient_of_the_rendering_against_finite_differences():
-    logits = torch.randn(2, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
-    points = grid(4, 5, like=logits).flatten(0, 1)
-
-    def rendered(logits):
-        mean, spread, angle = moments(logits, points)
-        return log_soft_rectangle(Rectangle(mean, spread, angle), points, 6.0)
-
-    assert torch.autograd.gradcheck(rendered, logits.requires_grad_())
-
-
-def test_moments_against_an_eigendecomposition():
-    logits = torch.randn(50, 24, dtype=torch.float64,
-                             generator=torch.Generator().manual_seed(4))
-    points = grid(4, 6, like=logits).flatten(0, 1)
-    mean, spread, angle = (v.numpy() for v in moments(logits, points))
-    for i, p in enumerate(torch.softmax(logits, 1).numpy()):
-        np.testing.assert_allclose(mean[i], np.average(points.numpy(), axis=0, weights=p))
-        values, vectors = np.linalg.eigh(np.cov(points.numpy().T, aweights=p, ddof=0))
-        np.testing.assert_allclose(spread[i], np.sqrt(np.maximum(values[::-1], 1e-4)), rtol=1e-3)
-        along = np.array([math.cos(angle[i]), math.sin(angle[i])])
-        assert abs(along @ vectors[:, 1]) == pytest.approx(1, abs=1e-3)
-
-
-def test_angle_jumps_leave_the_map_where_it_is():
-    points = grid(9, 9, like=torch.zeros(1)).flatten(0, 1)
-    before, jumps = None, 0
-    for turn in torch.linspace(0, 2 * math.pi, 2001):
-        along = torch.stack([turn.cos(), turn.sin()])
-        d = points - 0.5
-        logits = -20 * (d @ torch.stack([-along[1], along[0]])) ** 2 - 3 * (d @ along) ** 2
-        mean, spread, angle = moments(logits[None], points)
-        f = theory.soft_rectangle(Rectangle(mean, spread, angle), points, 6.0)
-        if before is not None:
-            assert float((f - before[0]).abs().max()) < 0.02
-            jumps += float((angle - before[1]).abs()) > 1
-        before = f, angle
-    assert jumps == 2  # the parameter did jump, twice a turn, by pi
-
-
 @pytest.mark.parametrize("head", HEADS)
-def test_centres_stay_inside_and_half_widths_above_the_floor(head):
+@pytest.mark.parametrize("factor", [30.0, 300.0])
+def test_centres_stay_inside_and_half_widths_above_the_floor(head, factor):
     attention = module(head, min_half_width=0.6)
     with torch.no_grad():
         for parameter in attention.head.parameters():
-            parameter.mul_(300.0)
-    x = features(n=64, seed=2)
-    attention(x)
+            parameter.mul_(factor)
+    out = attention(features(n=64, seed=2))
     found = attention.last.rectangle
     assert float(found.center.min()) >= 0 and float(found.center.max()) <= 1 + 1e-6
     assert float(found.half_widths.min()) >= 0.6 / 7 - 1e-6
+    out.sum().backward()
+    assert all(bool(torch.isfinite(p.grad).all()) for p in attention.parameters())
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -148,24 +145,39 @@ def test_start_is_large_and_central(head):
     assert torch.allclose(found.rectangle.center, torch.tensor(0.5), atol=0.06)
 
 
-CHANGES = {"head": "paper", "s": 3.0, "residual": False, "rescale": False, "min_half_width": 4.0,
-           "start_half_width": 0.2, "hidden": 8}
+CHANGES = {"head": "light", "s": 3.0, "residual": False, "rescale": False, "gate": True,
+           "half_widths": "linear", "min_half_width": 4.0, "start_half_width": 0.2,
+           "center": "linear", "shape": "ellipse", "count": 2, "hidden": 8}
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_every_argument_of_the_rectangle_changes_the_output(name):
-    x = features()
-    assert not torch.allclose(module()(x), module(**{name: CHANGES[name]})(x), atol=1e-4)
+@pytest.mark.parametrize("head", HEADS)
+def test_every_argument_changes_the_output(name, head):
+    options = {"head": head} if name != "center" else {"head": "paper"}
+    if name == "half_widths":
+        options["start_half_width"] = 0.1
+    if (name, head) in (("hidden", "paper"), ("head", "light")):
+        return
+    changed = module(**{**options, name: CHANGES[name] if name != "hidden" else 6})
+    assert not torch.allclose(module(**options)(features()), changed(features()), atol=1e-4)
 
 
-@pytest.mark.parametrize("change", [{"width": 8}, {"dilation": 1}, {"residual": False},
-                                    {"rescale": False}])
-def test_every_argument_of_positionwise_changes_the_output(change):
-    outs = []
-    for options in ({}, change):
-        torch.manual_seed(0)
-        outs.append(PositionwiseAttention(5, **options)(features()))
-    assert not torch.allclose(*outs, atol=1e-6)
+def test_linear_centre_is_the_raw_output_and_may_leave():
+    attention = module("paper", center="linear")
+    assert torch.allclose(attention.head.out.bias[:2], torch.tensor(0.5))
+    with torch.no_grad():
+        attention.head.out.bias[0] += 3
+    assert float(attention.look(features()).rectangle.center[:, 0].detach().min()) > 2
+
+
+def test_parameters_of_one_and_of_several():
+    one = module()(features(), return_map=True)[1]
+    several = module(count=3)(features(), return_map=True)[1]
+    assert one.parameters.shape == (3, 5) and several.parameters.shape == (3, 3, 5)
+    assert torch.equal(one.parameters[:, 2:4], one.rectangle.half_widths)
+    assert several.hard_masks().shape == (3, 3, 8, 8) and several.hard_mask().shape == (3, 8, 8)
+    assert torch.equal(one.hard_masks(), one.hard_mask())
+    assert AttentionMap(one.log_f, None, lambda: one.log_f).parameters is None
 
 
 def test_hard_masks_come_from_the_parameters_then_the_threshold():
@@ -177,57 +189,104 @@ def test_hard_masks_come_from_the_parameters_then_the_threshold():
     assert int(inside.sum()) == int((found.threshold_mask() == 1).sum()) == 1
     without = AttentionMap(found.log_f, None, lambda: None)
     assert torch.equal(without.hard_mask(), found.threshold_mask())
+    with pytest.raises(ValueError, match="no hard shapes"):
+        without.hard_masks()
 
 
-def test_logit_is_that_of_the_map():
-    for attention in (module(), PositionwiseAttention(5)):
-        _, found = attention(features(), return_map=True)
-        assert torch.allclose(torch.sigmoid(found.logit()), found.f, atol=1e-5)
+@pytest.mark.parametrize("make", [module, lambda: PositionwiseAttention(5)],
+                         ids=["rectangle", "positionwise"])
+def test_logit_is_that_of_the_map(make):
+    _, found = make()(features(), return_map=True)
+    assert torch.allclose(torch.sigmoid(found.logit()), found.f, atol=1e-5)
+    assert torch.equal(found.detach().logit(), found.logit().detach())
 
 
-def test_last_map_is_detached():
-    attention = module()
+def test_logit_of_a_rectangle_is_that_of_theory():
+    _, found = module()(features(), return_map=True)
+    expected = logit_soft_rectangle(found.rectangle, grid(8, 8, like=found.f), 6.0)
+    assert torch.allclose(found.logit(), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("make", [module, lambda: PositionwiseAttention(5)])
+def test_last_map_has_no_graph(make):
+    attention = make()
     _, found = attention(features(), return_map=True)
-    assert not attention.last.log_f.requires_grad and found.log_f.requires_grad
-    assert torch.equal(attention.last.rectangle.angle, found.rectangle.angle)
+    last = attention.last
+    assert found.log_f.requires_grad and not last.log_f.requires_grad
+    assert not last.logit().requires_grad and torch.equal(last.f, found.f)
+    if found.rectangle is not None:
+        assert torch.equal(last.parameters, found.parameters)
+        assert not last.parameters.requires_grad
+        assert last.rectangle.center.data_ptr() != found.rectangle.center.data_ptr()
+
+
+def test_module_is_copied_and_saved_without_its_last_map():
+    attention = module(gate=True)
+    out = attention(features())
+    for twin in (copy.deepcopy(attention), pickle.loads(pickle.dumps(attention))):
+        assert twin.last is None and torch.equal(twin(features()), out) and twin.s == attention.s
+    assert attention.last is not None
+
+
+def test_state_of_the_coords_head_keeps_its_names():
+    assert set(module().state_dict()) == {f"head.{layer}.{part}" for layer in (
+        "mix", "saliency", "size") for part in ("weight", "bias")}
 
 
 def test_oracle_map_of_a_mask():
-    mask = torch.tensor([[[1, -1], [-1, -1]]], dtype=torch.int8)
-    assert torch.equal(truth_map(mask).hard_mask(), mask)
+    mask = torch.tensor([[[1, -1], [-1, 0]]], dtype=torch.int8)
+    expected = torch.tensor([[[1, -1], [-1, -1]]], dtype=torch.int8)
+    assert torch.equal(truth_map(mask).hard_mask(), expected)
+    assert torch.equal(truth_map(mask).logit() > 0, mask == 1)
+
+
+def test_scale_is_set_everywhere():
+    model = torch.nn.Sequential(module(), torch.nn.ReLU(), module("paper"))
+    set_scale(model, 2.0)
+    assert [model[0].s, model[2].s] == [2.0, 2.0]
+    _, found = model[0](features(), return_map=True)
+    assert torch.allclose(found.f, theory.attention_map(found.rectangle, 8, 8, s=2.0), atol=1e-6)
+    with pytest.raises(ValueError, match="s must be positive and finite, got 0"):
+        model[0].s = 0.0
+
+
+@given(st.floats(0.01, 50), st.floats(0.01, 50), st.floats(0.01, 1), st.floats(0, 1))
+def test_schedule_is_linear_then_constant(start, end, fraction, progress):
+    schedule = ScaleSchedule(start, end, fraction)
+    expected = np.interp(progress, [0, fraction], [start, end])
+    assert schedule(progress) == pytest.approx(expected)
+    assert schedule(0.0) == start and schedule(1.0) == pytest.approx(end)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: module()(features(channels=4)), "5 channels, got .3, 4, 8, 8."),
-        (lambda: PositionwiseAttention(5)(features(channels=7)), "5 channels, got .3, 7"),
+        (lambda: module()(features()[0]), "got .5, 8, 8."),
         (lambda: module("paper")(features(height=3)), "at least 4, got .3, 8."),
         (lambda: module()(features(height=1)), "Eq. 5 needs"),
+        (lambda: module("light")(features(width=1)), "Eq. 5 needs"),
+        (lambda: module("softargmax")(features(width=1)), "Eq. 5 needs"),
         (lambda: module("square"), "head must be one of"),
+        (lambda: module(shape="star"), "shape must be one of"),
+        (lambda: module(half_widths="soft"), "half_widths must be one of"),
+        (lambda: module(center="left"), "center must be one of"),
+        (lambda: module(center="linear"), "belongs to the paper head"),
         (lambda: module(s=0.0), "s must be positive"),
+        (lambda: module(s=math.nan), "s must be positive"),
         (lambda: module(min_half_width=-1.0), "min_half_width must be positive"),
-        (lambda: module("paper", hidden=3), "hidden belongs to the coords head"),
+        (lambda: module(half_widths="linear", min_half_width=1.0), "belongs to half_widths='floor'"),
+        (lambda: module(start_half_width=0.0), "start_half_width must be positive"),
+        (lambda: module(count=0), "count must be a positive integer, got 0"),
+        (lambda: module(hidden=0), "hidden must be a positive integer, got 0"),
+        (lambda: module("paper", hidden=3), "hidden belongs to the other heads"),
         (lambda: RectangularAttention(0), "channels must be a positive integer, got 0"),
-        (lambda: PositionwiseAttention(5, width=0), "width must be a positive integer"),
-        (lambda: module()(features() * math.nan), "finite"),
+        (lambda: ScaleSchedule(start=0.0), "start must be positive and finite, got 0.0"),
+        (lambda: ScaleSchedule(end=math.inf), "end must be positive and finite, got inf"),
+        (lambda: ScaleSchedule(fraction=0.0), "fraction must be in .0, 1., got 0.0"),
+        (lambda: ScaleSchedule()(1.5), "progress must be in .0, 1., got 1.5"),
     ],
 )
 def test_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make()
-
-
-def test_coords_head_sees_position():
-    """A bright cell moves the centre: what global average pooling alone cannot do."""
-    torch.manual_seed(0)
-    head = CoordsHead(1, 0.4)
-    with torch.no_grad():
-        head.saliency.weight.fill_(1.0)
-        head.mix.weight.zero_()
-        head.mix.weight[:, 0] = 1.0
-    x = torch.zeros(2, 1, 8, 8)
-    x[0, 0, 1, 2], x[1, 0, 6, 5] = 1.0, 1.0
-    center, _, _ = head(x)
-    expected = torch.tensor([[1.0, 2.0], [6.0, 5.0]]) / 7
-    assert torch.allclose(center, expected, atol=1e-3)

@@ -228,6 +228,20 @@ def test_a_crash_at_every_call_leaves_the_old_or_the_new(tmp_path, monkeypatch):
     assert seen.index(2) >= 7  # six calls for the pair, then the pointer
 
 
+def test_a_crash_while_the_same_step_is_saved_again(tmp_path, monkeypatch):
+    seen = []
+    for moment in range(9):
+        folder = tmp_path / str(moment)
+        put(folder, 1)
+        with monkeypatch.context() as patch, pytest.raises(Stop):
+            crashing(patch, moment)
+            put(folder, 1, size=60)  # other content, as on a GPU
+        found = load(folder, "a")
+        assert whole(found) == 1
+        seen.append(len(found.weights["w"]))
+    assert seen == [50] * 8 + [60]
+
+
 def test_the_first_one_is_lost_whole_or_not_at_all(tmp_path, monkeypatch):
     for moment in range(9):
         folder = tmp_path / str(moment)

@@ -8,49 +8,112 @@ import pytest
 
 from sims.rows import read_rows
 from training.__main__ import main
+from training.config import RunConfig
+from training.experiments import EXPERIMENTS
 
-TINY = [f"--set={s}" for s in ("steps=2", "n_test=8", "batch=8", "width=4", "tail=4",
+TINY = [f"--set={s}" for s in ("steps=2", "n_test=8", "batch=8", "width=4", "tail=4", "starts=1",
                                "shapes.image=(32,32)", "shapes.half_widths=(0.12,0.26)")]
 
 
-def test_run_writes_a_row_and_then_skips_it(tmp_path, capsys):
-    out = tmp_path / "deep" / "rows.jsonl"
-    command = ["run", "--n", "8", "--out", str(out), *TINY]
+def test_run_writes_a_folder_and_then_leaves_it(tmp_path, capsys):
+    out = tmp_path / "deep" / "one"
+    command = ["run", "--n", "8", "--method", "positionwise", "--out", str(out), *TINY]
     assert main(command) == 0
-    assert "1 rows written, 0 already there" in capsys.readouterr().out
-    assert main(command) == 0
-    assert "0 rows written, 1 already there" in capsys.readouterr().out
-    (row,) = read_rows(out)
+    assert "positionwise-label-n8-seed0" in capsys.readouterr().out
+    (row,) = read_rows(out / "row.jsonl")
     assert row["kind"] == "training" and row["schema"] == 1 and row["preset"] is None
-    assert row["provenance"]["torch"] and row["provenance"]["threads"] == 1
+    assert row["provenance"]["torch"] and row["config"]["method"] == "positionwise"
+    before = (out / "row.jsonl").read_bytes()
+    assert main(command) == 0
+    assert (out / "row.jsonl").read_bytes() == before
+
+
+def test_predict_on_a_finished_run(tmp_path, capsys):
+    import numpy as np
+    from PIL import Image
+
+    run, images, out = (tmp_path / name for name in ("run", "images", "out"))
+    assert main(["run", "--n", "8", "--out", str(run), *TINY]) == 0
+    images.mkdir()
+    for k in range(3):
+        Image.fromarray(np.full((40, 50, 3), 60 * k, np.uint8)).save(images / f"{k}.png")
+    (images / "bad.png").write_bytes(b"no image")
+    command = ["predict", str(run), "--images", str(images), "--out", str(out), "--sort", "mu2"]
+    assert main(command) == 2
+    assert "bad.png" in capsys.readouterr().err and not out.exists()
+    assert main([*command, "--skip-bad"]) == 0
+    assert "3 images, 1 skipped" in capsys.readouterr().out
+    lines = (out / "parameters.csv").read_text().splitlines()
+    assert len(lines) == 4 and "mu2" in lines[0]
+    assert main(["predict", str(tmp_path / "none"), "--images", str(images), "--out", str(out)]) == 2
+    assert "holds no finished run" in capsys.readouterr().err
+
+
+def test_a_grid_of_ones_own(tmp_path, capsys):
+    assert main(["sweep", "--grid", "n=8,12", "--grid", "method=none,oracle", "--grid",
+                 "shapes.noise=0.1,0.2", "--jobs", "1", "--out", str(tmp_path), *TINY]) == 0
+    rows = read_rows(tmp_path / "grid.jsonl")
+    assert len(rows) == 8 and {r["n"] for r in rows} == {8, 12}
+    assert {r["config"]["shapes"]["noise"] for r in rows} == {0.1, 0.2}
+    assert "8 rows written, 0 already there" in capsys.readouterr().out
+
+
+def test_an_experiment(tmp_path, capsys):
+    command = ["sweep", "--experiment", "masks", "--preset", "smoke", "--jobs", "1", "--out",
+               str(tmp_path), *TINY]
+    assert main(command) == 0
+    rows = read_rows(tmp_path / f"{EXPERIMENTS['masks'].file}.jsonl")
+    assert {r["supervision"] for r in rows} == {"mask"}
+    assert {(r["experiment"], r["preset"]) for r in rows} == {("masks", "smoke")}
+    capsys.readouterr()
+    assert main(command) == 0
+    assert f"0 rows written, {len(rows)} already there" in capsys.readouterr().out
+
+
+def test_configuration_files_and_options(tmp_path):
+    from training.__main__ import configuration, parser
+
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps({"steps": 7, "method": "cbam"}))
+    read = parser().parse_args
+    found = configuration(read(["run", "--config", str(path), "--seed", "3", "--set", "batch=5"]))
+    assert found == RunConfig(steps=7, method="cbam", seed=3, batch=5)
+    assert configuration(read(["run", "--preset", "gpu"])).device == "cuda"
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--set", "speed=3"], "unknown setting 'speed'"),
-    (["--set", "seed=3"], "set seed by the option of that name"),
-    (["--n", "0"], "n must be at least 1, got 0"),
-    (["--method", "oracle", "--supervision", "mask"], "has no map to supervise"),
+    (["--set", "seed=3", "--seed", "2"], "seed is set twice"),
+    (["--n", "0"], "n must be positive, got 0"),
+    (["--every", "0"], "every must be at least 1, got 0"),
+    (["--method", "oracle", "--set", "supervision=mask"], "needs a map to learn"),
+    (["--set", "data=folder"], "needs root=FOLDER"),
 ])
 def test_bad_arguments(arguments, message, tmp_path, capsys):
-    assert main(["run", *arguments, "--out", str(tmp_path / "rows.jsonl")]) == 2
+    assert main(["run", *arguments, "--out", str(tmp_path / "run")]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--grid", "n"], ["--grid", "speed=1"], ["--jobs", "0"]])
+def test_bad_sweeps(arguments, tmp_path, capsys):
+    assert main(["sweep", *arguments, "--out", str(tmp_path), *TINY]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_file_that_holds_no_rows(tmp_path, capsys):
-    out = tmp_path / "rows.jsonl"
+    out = tmp_path / "grid.jsonl"
     out.write_text("hello\nworld\n")
-    assert main(["run", *TINY, "--out", str(out)]) == 2
-    assert "rows.jsonl:1: not a JSON row" in capsys.readouterr().err
+    assert main(["sweep", "--grid", "n=8", "--out", str(tmp_path), *TINY]) == 2
+    assert "grid.jsonl:1: not a JSON row" in capsys.readouterr().err
     assert out.read_text() == "hello\nworld\n"
 
 
 def test_failures_exit_with_1(tmp_path, capsys):
-    out = str(tmp_path / "rows.jsonl")
-    assert main(["run", "--n", "8", *TINY, "--set", "lr=1e30", "--set", "warmup=0",
-                 "--set", "steps=9", "--out", out]) == 1
+    assert main(["run", "--n", "8", *TINY, "--method", "positionwise", "--set", "lr=1e30", "--set",
+                 "warmup=0", "--set", "steps=9", "--out", str(tmp_path / "run")]) == 1
     assert "step" in capsys.readouterr().err
-    assert main(["run", *TINY, "--out", str(tmp_path)]) == 1
 
 
 def test_argparse_refuses_with_2():
@@ -60,21 +123,14 @@ def test_argparse_refuses_with_2():
         assert error.value.code == 2
 
 
-def test_bench(tmp_path, capsys):
-    out = tmp_path / "latency.jsonl"
-    assert main(["bench", "--repeats", "1", "--out", str(out)]) == 0
-    rows = read_rows(out)
-    assert len(rows) == 6 and all(r["kind"] == "latency" for r in rows)
-    for row in rows:
-        assert row["ratio"][row["ratio_base"]] == 1 and min(row["milliseconds"].values()) > 0
-    places = {tuple(r["features"]): r["parameters"] for r in rows if r["what"] == "module"}
-    assert places[(320, 10, 10)]["rectangle-paper"] == 554693
-    assert places[(960, 7, 7)]["positionwise"] == 192961
-    assert "time / positionwise" in capsys.readouterr().out
-    json.dumps(rows, allow_nan=False)
+def test_experiments_are_listed(capsys):
+    assert main(["experiments"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"({e.letter}) {e.name}: " in out for e in EXPERIMENTS.values())
 
 
 def test_the_door_does_not_import_torch():
-    code = "import sys, training.__main__ as m; m.parser().format_help(); print('torch' in sys.modules)"
+    code = ("import sys, training.__main__ as m; m.parser().format_help(); m.main(['experiments']); "
+            "print('torch' in sys.modules)")
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "False"
+    assert found.stdout.strip().endswith("False")

@@ -40,7 +40,7 @@ def local(points, box, k):
 class TestDraw:
     def test_a_sample_is_a_function_of_seed_split_and_index(self, source):
         whole = source.draw("train", range(40))  # more than one chunk
-        torch.manual_seed(0), np.random.seed(0)
+        torch.manual_seed(0)
         before = torch.get_rng_state()
         some = Digits(3, **SMALL).draw("train", [33, 2, 17])
         assert torch.equal(torch.get_rng_state(), before)
@@ -121,7 +121,7 @@ class TestTruth:
             reach = np.abs(local(np.argwhere(ink[k].numpy() == 1), pixels, k)).max(axis=0)
             for axis in (0, 1):
                 if box == "tight" and pixels.half_widths[k, axis] > least:
-                    assert reach[axis] > 0.8
+                    assert reach[axis] > 0.6
             assert (pixels.half_widths[k] >= least).all()
 
     def test_the_longer_side_follows_the_size_and_the_angle_the_turn(self):
@@ -237,9 +237,8 @@ class TestMarks:
     def test_nothing_changes_away_from_the_marks(self):
         low, high = (Digits(6, **SMALL, distractors=0, contrast=c) for c in (0.3, 0.8))
         a, b = low.draw("train", range(30)), high.draw("train", range(30))
-        changed = (a.images != b.images).any(dim=1).float()[:, None]
-        grown = torch.nn.functional.max_pool2d((a.image_masks == 1).float()[:, None], 3, 1, 1)
-        assert changed.flatten(1).any(1).all() and (changed <= grown).all()
+        changed = (a.images != b.images).any(dim=1)
+        assert changed.flatten(1).any(1).all() and not (changed & (a.image_masks == -1)).any()
 
     @settings(max_examples=25)
     @given(st.lists(st.tuples(st.integers(0, 27), st.integers(0, 27)), min_size=1, max_size=6))
@@ -249,7 +248,7 @@ class TestMarks:
         middle, half = tight_frames(ink)
         low, high = np.min(places, axis=0), np.max(places, axis=0)
         assert (middle[0] == (low + high) / 2).all()
-        assert (half[0] == (high - low + 2) / 2).all()
+        assert (half[0] == (high - low + 2.5) / 2).all()
 
     def test_ink_lies_at_the_centre_along_the_angle(self):
         """A stroke along axis 1 turns towards axis 2 (Eq. 3)."""
@@ -283,20 +282,42 @@ class TestMarks:
         away = np.abs(ink - gray)
         room = max(gray, 1 - gray)
         assert (away <= contrast + 1e-3).all() and (away >= min(contrast / 2, room) - 1e-3).all()
-        if gray + contrast <= 1 and gray - contrast >= 0:
+        if contrast + 1e-3 < min(gray, 1 - gray):
             expected = gray + np.where(tint[:, 3:] < 0.5, 1, -1) * contrast * (0.5 + tint[:, :3] / 2)
             assert ink == pytest.approx(expected, abs=1e-3)
 
-    def test_the_colour_is_that_behind_the_turned_box(self):
-        images = torch.zeros((1, 3, 40, 40))
-        images[0, :, :, 20:] = 1
-        box = Rectangle([[20.0, 29.5]], [[15.0, 4.0]], [0.0])
-        for angle, behind in ((0.0, 1.0), (np.pi / 2, 13 / 15 * 0.9)):
-            turned = Rectangle(box.center, box.half_widths, np.array([angle]))
-            mark = Mark(np.zeros((1, SIDE, SIDE)), turned, np.zeros((1, 2)), np.ones(1),
-                        np.array([[1.0, 1.0, 1.0, 0.9]]), np.ones(1, dtype=bool))
-            ink = colour(mark, images, 0.25)
-            assert ink == pytest.approx(np.full((1, 3), behind - 0.25), abs=0.04)
+    @pytest.mark.parametrize("angle, expected", [(np.pi / 4, 1 - 0.25), (-np.pi / 4, 1 / 5 + 0.25)])
+    def test_the_colour_is_that_behind_the_turned_box(self, angle, expected):
+        """A bar along axis 1, turned by 45 degrees towards axis 2, lies on the bright diagonal."""
+        rows, columns = np.indices((40, 40))
+        images = torch.from_numpy(np.abs(rows - columns) < 8).float().expand(1, 3, 40, 40)
+        box = Rectangle([[20.0, 20.0]], [[15.0, 2.0]], [angle])
+        mark = Mark(np.zeros((1, SIDE, SIDE)), box, np.zeros((1, 2)), np.ones(1),
+                    np.array([[1.0, 1.0, 1.0, 0.9]]), np.ones(1, dtype=bool))
+        assert colour(mark, images, 0.25).numpy() == pytest.approx(expected, abs=1e-3)
+
+    def test_blending_is_linear_in_the_ink(self):
+        """The gray levels of the ink are those of the paste: no border, no hard edge."""
+        low, high = (Digits(6, **SMALL, distractors=0, contrast=c) for c in (0.1, 0.2))
+        a, b = low.draw("train", range(30)), high.draw("train", range(30))
+        ink = cover(low._object("train", np.arange(30))[1], (64, 64), "cpu")
+        assert ((ink > 0.3) & (ink < 0.7)).float().mean() > 0.005
+        for k in range(30):
+            change = (b.images - a.images)[k].flatten(1).double().numpy()
+            weights = ink[k].flatten().double().numpy()
+            slope = change @ weights / (weights @ weights)
+            assert change == pytest.approx(np.outer(slope, weights), abs=1e-5)
+
+    def test_marks_are_drawn_independently(self):
+        source = Digits(0, **SMALL)
+        marks = [source._object("train", np.arange(400))[1]]
+        marks += [source._distractor("train", np.arange(400), k, marks[0].box) for k in (1, 2)]
+        for a in range(3):
+            for b in range(a):
+                pairs = [(marks[a].box.angle, marks[b].box.angle),
+                         *zip(marks[a].tint.T, marks[b].tint.T, strict=True)]
+                for x, y in pairs:  # 5 / sqrt(n): below 1e-6 by chance
+                    assert abs(np.corrcoef(x, y)[0, 1]) < 0.25
 
 
 class TestCrops:
@@ -326,9 +347,10 @@ class TestCrops:
 class TestBadInput:
     @pytest.mark.parametrize("dial, rule", [
         ({"image": (64, 60)}, "squares of whole pixels"), ({"grid": (1, 1)}, "squares of whole pixels"),
-        ({"grid": (4, 4)}, "size must satisfy 0.354"), ({"grid": (4, 8)}, "squares of whole pixels"), ({"size": (0.17, 0.5)}, "size must satisfy 0.177"),
+        ({"grid": (4, 4)}, "size must satisfy 0.354"), ({"grid": (4, 8)}, "squares of whole pixels"),
+        ({"size": (0.17, 0.5)}, "size must satisfy 0.177"),
         ({"size": (0.5, 0.4)}, "size must satisfy"), ({"size": (0.5, 0.8)}, "0.7"),
-        ({"turn": 4.0}, "turn must be"), ({"image": (64, 96), "grid": (4, 6)}, "not square"),
+        ({"turn": 4.0}, "turn must be"), ({"image": (64, 96), "grid": (8, 12)}, "not square"),
         ({"contrast": 0.0}, "contrast must be"), ({"contrast": 1.5}, "contrast must be"),
         ({"distractors": -1}, "distractors must be"), ({"distractors": 1.5}, "distractors must be"),
         ({"box": "loose"}, "box must be one of"), ({"background": "sky"}, "background must be one of"),

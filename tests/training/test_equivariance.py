@@ -294,7 +294,7 @@ def test_the_gradient_goes_through_both_views_unless_the_first_is_detached():
     r = model.attention.look(model.features(images)).rectangle
     leaf = Rectangle(r.center.detach().requires_grad_(), r.half_widths.detach(), r.angle.detach())
     features = model.features(warp(images, move, (8, 8)))
-    equivariance_loss(model.attention.look, features, AttentionMap(None, leaf, lambda: None),
+    equivariance_loss(model.attention.look, features, AttentionMap(torch.zeros(5, 8, 8), leaf, lambda: None),
                       move).backward()
     assert float(leaf.center.grad.abs().min()) > 0
 
@@ -311,6 +311,17 @@ def test_identity_costs_nothing_and_needs_no_rectangle_for_maps():
         compare(first, first, Similarity(), "quotient")
     with pytest.raises(ValueError, match="kind must be one of"):
         equivariance_loss(None, images, first, Similarity(), "square")
+
+
+def test_several_shapes_are_compared_one_by_one():
+    """A pair of rectangles costs the mean of what each of them costs alone."""
+    first, second, move = rectangles(2 * N), rectangles(2 * N, seed=4), random_similarity(N, generator())
+    pairs = [AttentionMap(torch.zeros(N, 8, 8), Rectangle(r.center.view(N, 2, 2),
+             r.half_widths.view(N, 2, 2), r.angle.view(N, 2)), lambda: None) for r in (second, first)]
+    alone = [compare(*(AttentionMap(p.log_f, Rectangle(p.rectangle.center[:, k],
+             p.rectangle.half_widths[:, k], p.rectangle.angle[:, k]), lambda: None) for p in pairs), move)
+             for k in (0, 1)]
+    assert float(compare(*pairs, move)) == pytest.approx(float(sum(alone)) / 2, rel=1e-5)
 
 
 def test_the_hook_is_gone_after_use_and_after_errors():

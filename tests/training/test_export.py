@@ -25,11 +25,13 @@ ATTENTIONS = {
     "cbam": CBAMSpatialAttention,
     "simam": SimAM,
 }
+# Compilers take seconds each: these always, all with --deep.
+COMPILED, ONNX = ("light", "simam"), ("coords", "light", "positionwise")
+
 # Deprecations inside torch's and ONNX's own exporters; dynamo about caches of array_api_compat.
-THEIRS = [pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-          pytest.mark.filterwarnings("ignore::FutureWarning"),
-          pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")]
-pytestmark = THEIRS
+pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+              pytest.mark.filterwarnings("ignore::FutureWarning"),
+              pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")]
 
 
 class Net(nn.Module):
@@ -59,13 +61,19 @@ def images():
     return torch.randn(3, 3, 34, 26, generator=torch.Generator().manual_seed(1))
 
 
+def some(always):
+    return [pytest.param(n, marks=() if n in always else pytest.mark.deep) for n in ATTENTIONS]
+
+
 @pytest.fixture(params=ATTENTIONS)
 def net(request):
     return make(request.param)
 
 
-def test_compiled_in_one_graph(net, images):
+@pytest.mark.parametrize("name", some(COMPILED))
+def test_compiled_in_one_graph(name, images):
     torch._dynamo.reset()
+    net = make(name)
     expected, other = net(images), copy.deepcopy(net)
     expected.square().sum().backward()
     compiled = torch.compile(other, backend="aot_eager", fullgraph=True)
@@ -84,21 +92,18 @@ def test_compiled_by_inductor(net, images):
     torch.testing.assert_close(torch.compile(net)(images), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_exported(net, images):
-    expected = net(images)
-    program = torch.export.export(net, (images,))
-    torch.testing.assert_close(program.module()(images), expected, rtol=1e-5, atol=1e-6)
-    assert {k for k in program.state_dict if k.startswith("attached.features/3")} == {
-        k for k in net.state_dict() if k.startswith("attached.")}
-
-
-def test_onnx_runs_to_the_same_values(net, images):
+@pytest.mark.parametrize("name", some(ONNX))
+def test_export_and_onnx_run_to_the_same_values(name, images):
+    """For another batch size than the one that is traced."""
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
+    net = make(name)
     expected = net(images).detach().numpy()
     batch = torch.export.Dim("batch", min=1, max=64)
     program = torch.onnx.export(net, (images,), dynamo=True, verbose=False,
                                 dynamic_shapes=({0: batch},))
+    exported = program.exported_program.module()
+    torch.testing.assert_close(exported(images[:2]), net(images[:2]), rtol=1e-5, atol=1e-6)
     file = io.BytesIO()
     program.save(file)
     session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
@@ -136,17 +141,29 @@ def test_channels_last(net, images):
 
 
 @pytest.mark.skipif(not has_timm(), reason="timm is not installed")
-def test_a_network_of_timm_is_compiled_and_exported():
+def test_a_network_of_timm_is_exported():
     import timm
 
     net = timm.create_model("mobilenetv3_small_050", num_classes=4).eval()
     attach(net, at="blocks.3", attention=lambda c: RectangularAttention(c, head="light"))
     x = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
-    expected = net(x)
+    program = torch.export.export(net, (x,))
+    torch.testing.assert_close(program.module()(x), net(x), rtol=1e-4, atol=1e-5)
+    assert {k for k in program.state_dict if k.startswith("attached.")} == {
+        k for k in net.state_dict() if k.startswith("attached.blocks/3.")} != set()
+
+
+@pytest.mark.deep
+@pytest.mark.skipif(not has_timm(), reason="timm is not installed")
+def test_a_network_of_timm_is_compiled():
+    import timm
+
+    net = timm.create_model("mobilenetv3_small_050", num_classes=4).eval()
+    attach(net, at="blocks.3", attention=lambda c: RectangularAttention(c, head="light"))
+    x = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     torch._dynamo.reset()
     compiled = torch.compile(copy.deepcopy(net), backend="aot_eager", fullgraph=True)
-    torch.testing.assert_close(compiled(x), expected, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(torch.export.export(net, (x,)).module()(x), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(compiled(x), net(x), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.skipif(not has_timm(), reason="timm is not installed")

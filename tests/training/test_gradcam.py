@@ -95,11 +95,12 @@ def test_nothing_is_left_on_the_model(images, classes):
     assert all(not m._forward_hooks and not m._backward_hooks for m in net.modules())
 
 
+@pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("within", [torch.no_grad, torch.inference_mode])
-def test_frozen_and_without_gradients(images, classes, within):
+def test_frozen_and_without_gradients(images, classes, within, frozen):
     net = make(deep=True)
     expected = grad_cam(net, images, classes, at="trunk.2")
-    net.requires_grad_(False)
+    net.requires_grad_(not frozen)
     with within():
         assert torch.equal(grad_cam(net, images.clone(), classes, at="trunk.2"), expected)
 

@@ -11,14 +11,13 @@ import torch
 
 from theory.injectivity import find_collision, log_scale_limit, prop4_ratio
 from training.attention import PositionwiseAttention, RectangularAttention
-from training.injective import (
-    Linearised,
-    collision_search,
-    prop4_ratios,
-    prop4_search,
+from training.injective import collision_search, prop4_ratios, prop4_search, study
+from training.jacobian import (
+    Jacobian,
+    orientation,
+    pull_back,
     sigma_min_exact,
     sigma_min_lanczos,
-    study,
 )
 
 MODULES = {"coords": lambda **o: RectangularAttention(3, **o),
@@ -90,6 +89,7 @@ def test_singular_values_of_a_jacobian_known_in_closed_form(strength):
         assert found[key] == pytest.approx(value, rel=1e-6)
     assert found["converged"] and not exact["bound"]
     assert found["steps"] <= 6  # three different eigenvalues at most: the space is invariant early
+    assert orientation(gated(weights), x)["sign"] == np.sign(np.linalg.det(gated_jacobian(weights, x)))
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -97,38 +97,65 @@ def test_singular_values_of_a_jacobian_known_in_closed_form(strength):
 def test_both_routes_agree_on_real_modules(name, rescale):
     module, x = trained(name, rescale=rescale), features(1)[0]
     exact = sigma_min_exact(module, x)
-    found = sigma_min_lanczos(module, x, generator(), steps=126)
-    assert found["converged"] and exact["size"] == exact["columns"] == 126
+    found = sigma_min_lanczos(module, x, generator())
+    assert found["converged"] and exact["size"] == exact["rows"] == 126
     assert found["sigma_min"] == pytest.approx(exact["sigma_min"], rel=1e-3)
     assert found["sigma_max"] == pytest.approx(exact["sigma_max"], rel=1e-3)
-    few = sigma_min_lanczos(module, x, generator(), steps=4)
-    assert few["sigma_min"] >= exact["sigma_min"] - 1e-5  # an upper bound, converged or not
-    assert few["residual"] > found["residual"]
+    few = sigma_min_lanczos(module, x, generator(), steps=1)
+    assert not few["converged"]
+    for inner in (few, found):  # never outside the true range, converged or not
+        assert inner["sigma_min"] >= exact["sigma_min"] - 1e-5
+        assert inner["sigma_max"] <= exact["sigma_max"] + 1e-5
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_products_with_the_jacobian_against_differences(name):
+def test_the_jacobian_from_few_passes_is_the_whole_one(name):
+    """D + X F against all rows by automatic differentiation, and against differences."""
     module, x = trained(name), features(1)[0]
-    jacobian, step = Linearised(module, x), 1e-3
-    v, u = (torch.randn(126, generator=generator(k)) for k in (1, 2))
+    x[:, 1, 2] = 0.0
+    _, whole = pull_back(module, x, torch.eye(126).view(-1, *x.shape))
+    whole, jacobian = whole.flatten(1).double(), Jacobian(module, x)
+    v, u = (torch.randn(126, generator=generator(k), dtype=torch.float64) for k in (1, 2))
+    assert torch.allclose(jacobian.apply(v), whole @ v, atol=1e-4)
+    assert torch.allclose(jacobian.transposed(u), whole.T @ u, atol=1e-4)
+    back = torch.linalg.solve(whole.T @ whole, u)
+    assert torch.allclose(jacobian.inverse_gram(u), back, atol=1e-3)
+    assert orientation(module, x)["sign"] == int(torch.linalg.slogdet(whole).sign)
+    step = 1e-3
     with torch.no_grad():
-        ends = [module((x + sign * step * v.view_as(x))[None]).flatten() for sign in (1, -1)]
-    forward = jacobian.forward(v)
-    assert torch.allclose(forward, (ends[0] - ends[1]) / (2 * step), atol=2e-2, rtol=2e-2)
-    assert float(u @ forward) == pytest.approx(float(jacobian.backward(u) @ v), rel=1e-3, abs=1e-3)
-    columns = jacobian.columns(torch.tensor([5, 0]))
-    unit = torch.zeros(126)
-    unit[5] = 1.0
-    assert torch.allclose(columns[:, 0], jacobian.forward(unit))
+        ends = [module((x + sign * step * v.view_as(x).float())[None]) for sign in (1, -1)]
+    difference = (ends[0] - ends[1]).flatten().double() / (2 * step)
+    assert torch.allclose(jacobian.apply(v), difference, atol=2e-2, rtol=2e-2)
 
 
-def test_some_columns_bound_the_smallest_singular_value_from_above():
+def test_changes_of_scale_go_to_changes_of_scale():
+    module, x = trained("paper"), features(1)[0]
+    jacobian, s = Jacobian(module, x), torch.randn(42, dtype=torch.float64, generator=generator())
+    out = jacobian.apply((s * x.double().flatten(1)).flatten())
+    assert torch.allclose(out, ((jacobian.scales @ s) * x.double().flatten(1)).flatten(), atol=1e-5)
+
+
+def test_some_rows_bound_the_smallest_singular_value_from_above():
     module, x = trained("paper"), features(1)[0]
     whole = sigma_min_exact(module, x)["sigma_min"]
-    found = [sigma_min_exact(module, x, columns=k, generator=generator(k)) for k in (1, 40, 125)]
+    found = [sigma_min_exact(module, x, rows=k, generator=generator(k)) for k in (1, 40, 125)]
     assert all(f["bound"] and f["sigma_min"] >= whole - 1e-6 for f in found)
-    assert sigma_min_exact(module, x, columns=126, generator=generator())["sigma_min"] == (
+    assert sigma_min_exact(module, x, rows=126, generator=generator())["sigma_min"] == (
         pytest.approx(whole, rel=1e-6))
+
+
+@pytest.mark.parametrize(("at", "sign"), [(0.3, 1), (1.05, -1), (3.0, 1)])
+def test_the_sign_is_that_of_the_slope(at, sign):
+    """On one number the determinant is the slope of r (1 + f(r)), negative on the way back."""
+    found = orientation(folding, torch.tensor([[[at]]], dtype=torch.float64))
+    r = np.array([[at - 1e-6], [at + 1e-6]])
+    slope = np.diff(r[:, 0] * (1 + folding_map(r)))
+    assert found["sign"] == sign == np.sign(slope[0]) and found["distance"] == 1
+
+
+def test_an_exactly_singular_jacobian():
+    x = torch.full((1, 1, 1), 2.0, dtype=torch.float64)
+    assert sigma_min_lanczos(lambda v: v * (1 / v), x, generator())["sigma_min"] == 0
 
 
 def test_a_fold_is_singular():
@@ -205,7 +232,7 @@ def test_log_scales_keep_away_from_0_and_within_the_limit(rescaled):
         return constant(0.5)(x)
 
     x = features(1)[0]
-    x[:, 2, 3] = 0.0
+    x[:, 1:] = 0.0  # most positions count nothing
     found = collision_search(watched, x, generator(), rescaled=rescaled, starts=5, steps=30, least=0.2)
     assert found["limit"] == log_scale_limit(6, 7, rescaled=rescaled)
     live = (x != 0).any(0)
@@ -223,22 +250,26 @@ def test_study_is_plain_and_repeats():
     options = {"rescaled": True, "points": 2, "starts": 2, "steps": 10}
     found = study(module, x, generator(), **options)
     assert json.loads(json.dumps(found)) == found
+    folded = study(folding, torch.tensor([1.05, 1.06]).view(2, 1, 1, 1), generator(), rescaled=False, points=1,
+                   starts=2, steps=5)
+    assert folded["reversed"] == 2
     assert found == study(module, x, generator(), **options)
     assert found["points"] == 2 and len(found["lanczos"]) == 2
     assert found["sigma_min"] == min(s["sigma_min"] for s in found["lanczos"])
-    assert found["columns"]["columns"] == 48
-    assert found["lanczos"][0]["sigma_min"] == pytest.approx(found["columns"]["sigma_min"], rel=1e-3)
-    part = study(module, x, generator(), **options, columns=10)["columns"]
-    assert part["bound"] and part["sigma_min"] >= found["columns"]["sigma_min"] - 1e-6
+    assert found["rows"]["rows"] == 48 and found["reversed"] == 0
+    assert found["lanczos"][0]["sigma_min"] == pytest.approx(found["rows"]["sigma_min"], rel=1e-3)
+    part = study(module, x, generator(), **options, rows=10)["rows"]
+    assert part["bound"] and part["sigma_min"] >= found["rows"]["sigma_min"] - 1e-6
     assert all(p.grad is None for p in module.parameters())
 
 
 @pytest.mark.parametrize(("make", "message"), [
-    (lambda: Linearised(constant(1), features()), "shape .C, H, W."),
-    (lambda: Linearised(lambda x: x[:, :1], features()[0]), "keeps the shape"),
-    (lambda: sigma_min_exact(constant(1), features()[0], columns=0, generator=generator()),
-     "columns must be in 1 to 126, got 0"),
-    (lambda: sigma_min_exact(constant(1), features()[0], columns=3), "pass a generator"),
+    (lambda: Jacobian(constant(1), features()), "shape .C, H, W."),
+    (lambda: Jacobian(lambda x: x[:, :1], features()[0]), "keeps the shape"),
+    (lambda: Jacobian(lambda x: x.flip(1), features()[0]), "one number"),
+    (lambda: sigma_min_exact(constant(1), features()[0], rows=0, generator=generator()),
+     "rows must be in 1 to 126, got 0"),
+    (lambda: sigma_min_exact(constant(1), features()[0], rows=3), "pass a generator"),
     (lambda: sigma_min_lanczos(constant(1), features()[0], generator(), steps=0), "steps must be"),
     (lambda: prop4_ratios(constant(1), features(), features(5)), "one shape"),
     (lambda: prop4_ratios(constant(1), features(), features()), "two distinct inputs"),

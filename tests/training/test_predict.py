@@ -155,15 +155,15 @@ class Bright:
         self.sizes.append(tuple(images.shape))
         assert images.dtype == torch.float32 and not torch.is_grad_enabled()
         weight = images[:, 0] / images[:, 0].sum((1, 2), keepdim=True)
-        points = eq5_grid(*SIZE, like=images)
-        place = torch.einsum("nhw,hwk->nk", weight, points)
-        center = to_grid(place, SIZE[0], GRID[0], STRIDE)
+        size, cells = images.shape[-2:], [n // STRIDE for n in images.shape[-2:]]
+        place = torch.einsum("nhw,hwk->nk", weight, eq5_grid(*size, like=images))
+        center = torch.stack([to_grid(place[:, k], size[k], cells[k], STRIDE) for k in (0, 1)], dim=1)
         half = torch.tensor([[0.2, 0.1]]).expand_as(center)
         angle = torch.full((len(center),), math.pi + 0.3)
         if self.spoil is not None:
             center = center + self.spoil
         r = Rectangle.unchecked(center, half, angle)
-        points = eq5_grid(*GRID, like=images)
+        points = eq5_grid(*cells, like=images)
         log_f = log_soft_rectangle(r, points, 6.0)
         if self.many > 1:
             r = Rectangle.unchecked(*(torch.stack([v] * self.many, dim=1) for v in (center, half, angle)))
@@ -264,6 +264,15 @@ def test_many_images_go_through_in_batches(tmp_path):
     assert [size[0] for size in net.sizes] == [8, 8, 3] and net.sizes[0][1:] == (3, *SIZE)
     assert np.allclose([float(r["mu1_px"]) for r in rows], 5 + 2 * np.arange(19), atol=0.2)
     assert {r["label"] for r in rows} == {"0"}
+
+
+def test_a_network_for_wide_images(tmp_path):
+    spot(tmp_path / "in" / "x.png", 40, 10)
+    net = Bright()
+    rows = table(predict(Predictor(net, (32, 48), (8, 12), STRIDE), tmp_path / "in", tmp_path / "out").out)
+    assert net.sizes == [(1, 3, 32, 48)]
+    assert (float(rows[0]["mu1_px"]), float(rows[0]["mu2_px"])) == pytest.approx((40, 10), abs=0.15)
+    assert np.load(tmp_path / "out" / "maps" / "x.png.npy").shape == (8, 12)
 
 
 def test_several_shapes_and_none(folder, tmp_path):
