@@ -112,12 +112,15 @@ def plot_panel(rows: list[dict[str, Any]], ax: Any) -> Any:
 def mean_g_interval(row: dict[str, Any]) -> tuple[float, float]:
     r"""An interval that holds the mean over the sample of ``g(a) = max_b Phi(b, a)``.
 
-    Position-wise: b ranges over all masks and g = 1.  Rectangles: from the areas k of the
-    truths, where b = the whole grid gives
+    Position-wise: b ranges over all masks and g = 1.  Rectangles: the row's exact ``mean_g``; in
+    rows without it, from the areas k of the truths, where b = the whole grid gives
     ``g >= (n - k)/n``, b = one position outside gives ``g >= (k + 1)/n`` for k < n, and g <= 1.
     """
     if get(row, "method") == "positionwise":
         return 1.0, 1.0
+    if get(row, "mean_g", None) is not None:
+        exact = number(row, "mean_g")
+        return exact, exact
     areas = {int(k): int(v) for k, v in get(row, "train_areas").items()}
     height, width = get(row, "grid")
     n = height * width
@@ -150,7 +153,9 @@ def caption(rows: list[dict[str, Any]]) -> str:
              "g(a) = max_b Φ(b, a); the smaller of it and the ceiling is a bound. "
              "Position-wise: g = 1 exactly.")
     rectangle = [r for r in rows if r.get("method") == "rectangle"]
-    if rectangle:
+    if rectangle and all(get(r, "mean_g", None) is not None for r in rectangle):
+        text += " Rectangle: g from the exact supremum over the rotated rectangles of the grid."
+    elif rectangle:
         text += (" Rectangle: the rows hold the areas of the truths but not g. The curve takes g ≤ 1 "
                  "and is a bound; the lower edge of the band takes b = the whole grid or one "
                  "position, below which the curve with exact g cannot lie, and is no bound.")

@@ -143,17 +143,18 @@ def _sweep(args: argparse.Namespace) -> int:
              for name in names]
     if not names:
         plans = [("grid", "grid", [_replaced(RunConfig(**SIZES[args.preset]), changes)])]
-    from training.sweep import sweep
+    plans = [(name, file, _on_axes(configs, axes)) for name, file, configs in plans]
+    on_gpu = any(config.device.startswith("cuda") for _, _, configs in plans for config in configs)
+    size = args.ensemble or (8 if on_gpu else 1)
+    jobs = 1 if on_gpu else args.jobs
+    from training.sweep import processes, sweep
 
-    for name, file, configs in plans:
-        configs = _on_axes(configs, axes)
-        out = Path(args.out) / f"{file}.jsonl"
-        device = configs[0].device if configs else "cpu"
-        size = args.ensemble or (8 if device.startswith("cuda") else 1)
-        jobs = args.jobs if device == "cpu" else 1
-        outcome = sweep(configs, out, jobs, size, experiment=name, preset=args.preset)
-        print(f"{name}: {outcome.written} rows written, {outcome.found} already there, "
-              f"{outcome.seconds:.1f} s: {out}", flush=True)
+    with processes(jobs) as workers:
+        for name, file, configs in plans:
+            out = Path(args.out) / f"{file}.jsonl"
+            done = sweep(configs, out, jobs, size, workers, experiment=name, preset=args.preset)
+            print(f"{name}: {done.written} rows written, {done.found} already there, "
+                  f"{done.seconds:.1f} s: {out}", flush=True)
     return 0
 
 

@@ -40,7 +40,7 @@ def injectivity(run: Training, data: Prepared) -> dict[str, Any]:
     with torch.no_grad():
         x = run.net.features(data.test.head(32).images)
     return study(run.net.attention, x, _generator(run.config.seed),
-                 rescaled=run.config.rescale, points=POINTS)
+                 rescaled=run.config.rescale, points=POINTS, steps=run.config.search_steps)
 
 
 def gradcam(run: Training, data: Prepared) -> dict[str, Any]:

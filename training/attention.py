@@ -105,7 +105,7 @@ class RectangularAttention(ScaledAttention):
     def look(self, x: Tensor) -> AttentionMap:
         center, raw, angle = self.head(x)  # at least float32, as is all that follows
         if self.count == 1:
-            center, raw, angle = center[:, 0], raw[:, 0], angle[:, 0]
+            center, raw, angle = center.squeeze(1), raw.squeeze(1), angle.squeeze(1)
         rectangle = Rectangle.unchecked(center, self._half_widths(raw, *x.shape[-2:]), angle)
         return AttentionMap.of_shapes(rectangle, *x.shape[-2:], self.scale, self.shape)
 

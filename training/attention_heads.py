@@ -17,7 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, linear
 
-from training.attention_ranges import at_least_float32, bounded_logits, inside_image
+from training.attention_ranges import (
+    at_least_float32,
+    bounded_logits,
+    full_precision,
+    inside_image,
+)
 from training.attention_shapes import positions
 
 UNIFORM_SPREAD = 12**-0.5  # standard deviation of the uniform distribution on [0, 1]
@@ -60,7 +65,7 @@ class PaperHead(nn.Module):
                 f"{tuple(x.shape[-2:])}"
             )
         pooled = at_least_float32(self.features(x)).mean(dim=(-2, -1))
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(pooled):
             out = _linear(self.out, pooled).unflatten(-1, (-1, 5))
         return CENTERS[self.center](out[..., 0:2]), out[..., 2:4], out[..., 4]
 
@@ -101,10 +106,9 @@ class _MomentsHead(nn.Module):
 
     def rectangles(self, hidden: Tensor, points: Tensor) -> Parameters:
         """The parameters from hidden features ``(n, hidden, H, W)``; points ``(H, W, 2)``."""
-        z = self.saliency(hidden)
-        with torch.autocast(z.device.type, enabled=False):
-            z = bounded_logits(at_least_float32(z).flatten(2))
-            mean, spread, angle = moments(z, points.to(z.dtype).flatten(0, 1))
+        with full_precision(hidden):
+            z = bounded_logits(_by_position(self.saliency, at_least_float32(hidden).flatten(2)))
+            mean, spread, angle = moments(z, points.flatten(0, 1))
             return mean, _linear(self.size, torch.cat([spread, mean], dim=-1)), angle
 
 
@@ -174,12 +178,11 @@ class SoftArgmaxHead(nn.Module):
     def forward(self, x: Tensor) -> Parameters:
         points = positions(x, *x.shape[-2:])
         h = self.features(x)
-        z = self.saliency(h)
-        with torch.autocast(x.device.type, enabled=False):
-            h, z = at_least_float32(h), at_least_float32(z)
-            p = torch.softmax(bounded_logits(z.flatten(2)), dim=-1)
-            center, *covariance = covariances(p, points.to(p.dtype).flatten(0, 1))
-            pooled = p @ h.flatten(2).mT
+        with full_precision(h):
+            h = at_least_float32(h).flatten(2)
+            p = torch.softmax(bounded_logits(_by_position(self.saliency, h)), dim=-1)
+            center, *covariance = covariances(p, points.flatten(0, 1))
+            pooled = p @ h.mT
             spread = torch.stack(covariance, dim=-1) / UNIFORM_SPREAD**2
             out = _linear(self.out, torch.cat([pooled, spread], dim=-1))
             return center, out[..., 0:2], half_angle(out[..., 2], out[..., 3])
@@ -216,6 +219,12 @@ def moments(logits: Tensor, points: Tensor) -> Parameters:
     radius = torch.sqrt(half**2 + v12**2 + 1e-8)
     spread = torch.stack([middle + radius, (middle - radius).clamp_min(1e-4)], dim=-1).sqrt()
     return mean, spread, half_angle(half, v12)
+
+
+def _by_position(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    """A 1x1 convolution as a matrix on positions ``(n, channels, m)``, which is faster for few
+    channels; in the precision of x."""
+    return layer.weight.to(x.dtype).flatten(1) @ x + layer.bias.to(x.dtype)[:, None]
 
 
 def _linear(layer: nn.Linear, x: Tensor) -> Tensor:

@@ -3,18 +3,20 @@ r"""Soft and hard shapes on the grid, one or several, as graphs that can be trac
 ``theory`` works on any array library, which ``torch.compile`` cannot look into: here its functions
 enter the graph whole, and s may be a tensor, so that a schedule does not compile anew at each step.
 
-With the margins :math:`a_i=1-((R_{-\alpha}(t-\mu))_i/\sigma_i)^2` of both axes the shapes are
+With the window logits :math:`u_i=s\,(1-((R_{-\alpha}(t-\mu))_i/\sigma_i)^2)` of both axes the
+shapes are
 
-* rectangle: :math:`f=\Lambda(s\,a_1)\,\Lambda(s\,a_2)`  [Eqs. 1-4], hard :math:`a_1,a_2\ge0`;
-* ellipse: :math:`f=\Lambda(s\,(a_1+a_2-1))`, one window of the sum of squares, hard
-  :math:`a_1+a_2\ge1`: the ellipse with half-axes sigma, where f = 1/2 exactly on the boundary.
-  (The rectangle's map is 1/2 a little inside its boundary.)
+* rectangle: :math:`f=\Lambda(u_1)\,\Lambda(u_2)`  [Eqs. 1-4], hard :math:`u_1,u_2\ge0`;
+* ellipse: :math:`f=\Lambda(u_1+u_2-s)`, one window of the sum of squares, hard
+  :math:`u_1+u_2\ge s`: the ellipse with half-axes sigma, where f = 1/2 exactly on the boundary.
+  (The map of the rectangle is 1/2 a little inside its boundary.)
 
 Several shapes are one by the soft union :math:`1-\prod_i(1-f_i)`.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,16 +26,33 @@ from torch.nn.functional import logsigmoid
 
 import theory.attention
 from theory.rectangle import Rectangle, _window_logits, grid, hard_mask
-from training.attention_ranges import at_least_float32
 
 Scale = float | Tensor
 EDGE = 4 * torch.finfo(torch.float32).eps  # keeps boundary points inside, as in theory
 
 
-@torch.compiler.allow_in_graph
 def positions(like: Tensor, height: int, width: int) -> Tensor:
-    """The grid of Eq. 5, ``(H, W, 2)``, at least in float32; sides of at least 2."""
-    return grid(height, width, like=at_least_float32(like.new_empty(0)))
+    """The grid of Eq. 5, ``(H, W, 2)``, on the device of a tensor and at least in float32.
+
+    Kept from call to call, but for calls that are traced.
+
+    Raises:
+        ValueError: sides below 2, where Eq. 5 divides by zero.
+    """
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    make = _grid if torch.compiler.is_compiling() else _kept_grid
+    return make(height, width, dtype, like.device)
+
+
+@torch.compiler.allow_in_graph
+def _grid(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return grid(height, width, like=torch.empty(0, dtype=dtype, device=device))
+
+
+@functools.lru_cache(maxsize=64)
+def _kept_grid(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):  # also used by calls that are not for inference
+        return _grid(height, width, dtype, device)
 
 
 @torch.compiler.allow_in_graph
@@ -43,59 +62,75 @@ def rescaled(log_f: Tensor) -> Tensor:
 
 
 @torch.compiler.allow_in_graph
-def margins(
-    center: Tensor, half_widths: Tensor, angle: Tensor, height: int, width: int
+def window_logits(
+    center: Tensor, half_widths: Tensor, angle: Tensor, points: Tensor, s: Scale
 ) -> tuple[Tensor, Tensor]:
-    r""":math:`1-((R_{-\alpha}(t-\mu))_i/\sigma_i)^2` on the grid, i = 1, 2; ``(..., H, W)`` each."""
+    r""":math:`s\,(1-((R_{-\alpha}(t-\mu))_i/\sigma_i)^2)` at points ``(H, W, 2)``, i = 1, 2;
+    ``(..., H, W)`` each  [Eqs. 1-3]."""
     rectangle = Rectangle.unchecked(center, half_widths, angle)
-    return _window_logits(rectangle, grid(height, width, like=center), 1.0)
+    if not isinstance(s, Tensor):
+        return _window_logits(rectangle, points, s)
+    u, v = _window_logits(rectangle, points, 1.0)  # theory looks at the value of s
+    return s * u, s * v
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A shape as functions of the margins: ``log f`` and ``log(1 - f)`` at scale s, and the mask."""
+    """A shape as functions of the window logits and s: ``log f``, ``log(1 - f)``; and its mask."""
 
     log_inside: Callable[[Tensor, Tensor, Scale], Tensor]
     log_outside: Callable[[Tensor, Tensor, Scale], Tensor]
     hard: Callable[[Rectangle, int, int], Tensor]
 
 
-def _log_inside_rectangle(a: Tensor, b: Tensor, s: Scale) -> Tensor:
-    return logsigmoid(s * a) + logsigmoid(s * b)
+def _log_inside_rectangle(u: Tensor, v: Tensor, s: Scale) -> Tensor:
+    return logsigmoid(u) + logsigmoid(v)
 
 
-def _log_outside_rectangle(a: Tensor, b: Tensor, s: Scale) -> Tensor:
-    return torch.logaddexp(logsigmoid(-s * a), logsigmoid(s * a) + logsigmoid(-s * b))
+def _log_outside_rectangle(u: Tensor, v: Tensor, s: Scale) -> Tensor:
+    return torch.logaddexp(logsigmoid(-u), logsigmoid(u) + logsigmoid(-v))
+
+
+def _log_inside_ellipse(u: Tensor, v: Tensor, s: Scale) -> Tensor:
+    return logsigmoid(u + v - s)
+
+
+def _log_outside_ellipse(u: Tensor, v: Tensor, s: Scale) -> Tensor:
+    return logsigmoid(s - u - v)
 
 
 def _hard_ellipse(r: Rectangle, height: int, width: int) -> Tensor:
-    a, b = margins(r.center, r.half_widths, r.angle, height, width)
+    a, b = _logits(r, height, width, 1.0)
     return 2 * (a + b >= 1 - EDGE).to(torch.int8) - 1
 
 
 SHAPES = {
     "rectangle": Shape(_log_inside_rectangle, _log_outside_rectangle, hard_mask),
-    "ellipse": Shape(lambda a, b, s: logsigmoid(s * (a + b - 1)),
-                     lambda a, b, s: logsigmoid(-s * (a + b - 1)), _hard_ellipse),
+    "ellipse": Shape(_log_inside_ellipse, _log_outside_ellipse, _hard_ellipse),
 }
 
 
 def log_map(r: Rectangle, height: int, width: int, s: Scale, shape: str) -> Tensor:
     """``log f``, ``(n, H, W)``, of shapes ``(n)``, or of the unions of k each: ``(n, k)``."""
-    a, b = margins(r.center, r.half_widths, r.angle, height, width)
-    inside = SHAPES[shape].log_inside(a, b, s)
+    u, v = _logits(r, height, width, s)
+    inside = SHAPES[shape].log_inside(u, v, s)
     if inside.ndim == 3:
         return inside
-    return union(inside, SHAPES[shape].log_outside(a, b, s))[0]
+    return union(inside, SHAPES[shape].log_outside(u, v, s))[0]
 
 
 def logit_map(r: Rectangle, height: int, width: int, s: Scale, shape: str) -> Tensor:
     """``log(f / (1 - f))`` of the map of :func:`log_map`, stable near 0 and near 1."""
-    a, b = margins(r.center, r.half_widths, r.angle, height, width)
-    inside, outside = SHAPES[shape].log_inside(a, b, s), SHAPES[shape].log_outside(a, b, s)
+    u, v = _logits(r, height, width, s)
+    inside, outside = SHAPES[shape].log_inside(u, v, s), SHAPES[shape].log_outside(u, v, s)
     if inside.ndim == 4:
         inside, outside = union(inside, outside)
     return inside - outside
+
+
+def _logits(r: Rectangle, height: int, width: int, s: Scale) -> tuple[Tensor, Tensor]:
+    points = positions(r.center, height, width)
+    return window_logits(r.center, r.half_widths, r.angle, points, s)
 
 
 def union(inside: Tensor, outside: Tensor) -> tuple[Tensor, Tensor]:

@@ -55,17 +55,21 @@ class RunConfig:
         eqvc, eqvc_weight: equivariance loss (section 4.4) as in the paper or on the quotient by
             the symmetries, and its weight lambda.
         n_test: fresh test images (validation takes as many).
-        data, root: the source of images; ``root`` is the folder of "folder" and "pets".
+        data, root, skip_bad: the source of images; ``root`` is the folder of "folder" and "pets";
+            ``skip_bad`` leaves out the unreadable files of a folder.
         pool, ratio, split: with a pool, ``ratio`` percent of each class of its images are for
             training and the rest for the test, by the random split number ``split``; ``n`` is then
             the number that comes out.  0 is no pool: independent draws ("pets" always has one).
         backbone, pretrained, side: the network; ``pretrained`` is a file of weights, "package"
             (those that EfficientNet-Lite0 ships with or timm knows) or empty; ``side`` of its
             images in pixels, 0 for its own.
-        freeze: the backbone's trunk is not trained; its features are computed once.
+        at: the layer of the backbone after which the attention stands; empty for that of App. G.
+        freeze: the backbone up to ``at`` is not trained, its features are computed once, and two
+            convolutions and the classifier take the place of its other layers.
         device, precision, channels_last, compile: where and how; bfloat16 is autocast.
         analyses: what is measured on the trained network beside the rates: "sequences" (Fig. 8),
             "injectivity" (App. F), "gradcam".
+        search_steps: of the searches for collisions and large ratios of "injectivity".
         shapes: the distribution of "shapes".
     """
 
@@ -101,18 +105,21 @@ class RunConfig:
     n_test: int = 1024
     data: str = "shapes"
     root: str = ""
+    skip_bad: bool = False
     pool: int = 0
     ratio: int = 80
     split: int = 0
     backbone: str = "small"
     pretrained: str = ""
     side: int = 0
+    at: str = ""
     freeze: bool = False
     device: str = "cpu"
     precision: str = "float32"
     channels_last: bool = False
     compile: bool = False
     analyses: tuple[str, ...] = ()
+    search_steps: int = 200
     shapes: ShapesConfig = field(default_factory=ShapesConfig)
 
     def __post_init__(self) -> None:
@@ -128,7 +135,7 @@ class RunConfig:
             raise ValueError(f"eqvc acts on the parameters of a rectangle, got method {self.method!r}")
         for name in ("n", "steps", "batch", "starts", "width", "tail", "positionwise_width",
                      "n_test", "lr", "coords_lr", "paper_lr", "positionwise_lr", "s", "s_start",
-                     "s_rise", "start_half_width", "min_half_width"):
+                     "s_rise", "start_half_width", "min_half_width", "search_steps"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         for name in ("seed", "warmup", "head_warmup", "mask_weight", "eqvc_weight", "layers",
@@ -145,8 +152,12 @@ class RunConfig:
             raise ValueError(f"ratio is a percentage in (0, 100), got {self.ratio}")
         if self.data in ("folder", "pets") and not self.root:
             raise ValueError(f"data={self.data} needs root=FOLDER, got none")
-        if self.freeze and self.backbone == "small":
-            raise ValueError("freeze is for pretrained backbones, got backbone 'small'")
+        for name in ("freeze", "at"):
+            if getattr(self, name) and self.backbone == "small":
+                raise ValueError(f"{name} is for the backbones of packages, got backbone 'small'")
+        if self.at and not self.freeze:
+            raise ValueError(f"at goes with freeze=True; a backbone that is fine-tuned has the "
+                             f"attention where App. G puts it, got at={self.at!r}")
 
     @property
     def learnt(self) -> bool:

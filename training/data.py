@@ -75,14 +75,17 @@ class Part:
 class Prepared:
     """Training, validation and test images of a run.
 
-    ``trunk`` is the frozen trunk that has run already on all of them, if there is one.
+    ``trunk`` is the frozen trunk that has run already on all of them, if there is one; then
+    ``channels`` are those of its features.
     """
 
     source: Source
     train: Part
     validation: Part
     test: Part
+    stride: int = 1
     trunk: FrozenTrunk | None = None
+    channels: int | None = None
     views: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
 
     @property
@@ -98,12 +101,15 @@ class Prepared:
         """
         if self.trunk is None:
             samples = self.train.take(indices)
-            return (_moved(samples, moves), moves.angle, moves.scale, moves.shift, moves.center)
+            second = _moved(samples, moves, self.stride)
+            return second, moves.angle, moves.scale, moves.shift, moves.center
         if "all" not in self.views:
             u = uniforms(streams(0, 3, np.arange(self.train.n)), 0, 4)
             fixed = similarity_of_uniforms(torch.from_numpy(u).float())
-            features = [self.trunk.features(_moved(self.train.drawn(part), fixed_part(fixed, part)))
-                        for part in torch.arange(self.train.n).split(CHUNK)]
+            features = [
+                self.trunk.features(_moved(self.train.drawn(part), fixed_part(fixed, part),
+                                           self.stride))
+                for part in torch.arange(self.train.n).split(CHUNK)]
             self.views["all"] = (torch.cat(features), fixed.angle, fixed.scale, fixed.shift,
                                  fixed.center)
         *views, center = self.views["all"]
@@ -113,28 +119,31 @@ class Prepared:
 @lru_cache(maxsize=2)
 def _kept(config: RunConfig) -> Prepared:
     source = make_source(config)
-    if config.pool or config.data == "pets":
+    if config.data == "pets":  # the source has the paper's split: no test images beside
+        parts = [("train", np.arange(source.size("train"))), ("train", np.arange(0)),
+                 ("validation", np.arange(source.size("validation")))]
+    elif config.pool:
         train, test = pool_split(source, config)
-        split = "train" if config.data == "shapes" else "all"
-        parts = [(split, train), (split, train[:0]), (split, test)]
+        parts = [("train", train), ("train", train[:0]), ("train", test)]
     else:
         parts = [("train", np.arange(_at_most(source, "train", config.n))),
                  ("validation", np.arange(_at_most(source, "validation", config.n_test))),
                  ("test", np.arange(_at_most(source, "test", config.n_test)))]
     made = [Part(source, name, chosen, config.device) for name, chosen in parts]
+    stride = stride_of(config, source.image, source.grid)
     if not config.freeze:
-        return Prepared(source, *made)
+        return Prepared(source, *made, stride)
     trunk = frozen_trunk(config)
     for part in made:
         part.hold(trunk(part.chunks()))
-    return Prepared(source, *made, trunk=trunk)
+    return Prepared(source, *made, stride, trunk, made[0].held.images.shape[1])
 
 
 class FrozenTrunk:
     """Features of a pretrained trunk that is not trained, in place of images."""
 
-    def __init__(self, made: Any, device: str) -> None:
-        self.made = made.to(device).eval()
+    def __init__(self, made: Any, at: str, device: str) -> None:
+        self.made, self.at = made.to(device).eval(), at or made.at
 
     def __call__(self, chunks: list[Samples]) -> Samples | None:
         """One batch of features and truths; None of none."""
@@ -143,14 +152,20 @@ class FrozenTrunk:
 
     def features(self, images: Tensor) -> Tensor:
         """``(n, C, h, w)`` of ``(n, 3, H, W)``."""
-        return torch.cat([self.made.features(part) for part in images.split(32)])
+        from training.attach import find_layer, run_until
+
+        model = self.made.model
+        with torch.no_grad():
+            return torch.cat([
+                run_until(model, find_layer(model, self.at), self.made.normalise(part))
+                for part in images.split(32)])
 
 
 def frozen_trunk(config: RunConfig) -> FrozenTrunk:
     """The pretrained trunk of a configuration."""
     from training.networks import make_backbone
 
-    return FrozenTrunk(make_backbone(config, None), config.device)
+    return FrozenTrunk(make_backbone(config, None), config.at, config.device)
 
 
 def _joined(parts: list[Samples]) -> Samples:
@@ -176,9 +191,10 @@ def prepare(config: RunConfig) -> Prepared:
 def data_of(config: RunConfig) -> RunConfig:
     """The configuration with all but the data's settings at their defaults."""
     keep = {name: getattr(config, name) for name in
-            ("n", "seed", "n_test", "data", "root", "pool", "ratio", "split", "device", "shapes")}
+            ("n", "seed", "n_test", "data", "root", "skip_bad", "pool", "ratio", "split", "device",
+             "shapes")}
     if config.backbone != "small":
-        keep |= {name: getattr(config, name) for name in ("backbone", "side", "freeze")}
+        keep |= {name: getattr(config, name) for name in ("backbone", "side", "freeze", "at")}
         if config.freeze:
             keep["pretrained"] = config.pretrained
     return RunConfig(method="none", **keep)
@@ -189,9 +205,8 @@ def fixed_part(moves: Similarity, part: Tensor) -> Similarity:
     return Similarity(moves.angle[part], moves.scale[part], moves.shift[part], moves.center)
 
 
-def _moved(samples: Samples, moves: Similarity) -> Tensor:
-    sides, cells = samples.images.shape[-2:], samples.masks.shape[-2:]
-    return warp(samples.images, moves, tuple(cells), sides[0] // cells[0])
+def _moved(samples: Samples, moves: Similarity, stride: int) -> Tensor:
+    return warp(samples.images, moves, tuple(samples.masks.shape[-2:]), stride)
 
 
 def make_source(config: RunConfig) -> Source:
@@ -208,10 +223,11 @@ def make_source(config: RunConfig) -> Source:
     if config.data == "pets":
         from training.pets import OxfordPets
 
-        return OxfordPets(config.root, image=image, grid=grid)
+        return OxfordPets(config.root, image=image, grid=grid, ratio=config.ratio,
+                          split=config.split)
     from training.folder import ImageFolder
 
-    return ImageFolder(config.root, image=image, grid=grid, seed=config.seed)
+    return ImageFolder(config.root, image=image, grid=grid, seed=config.seed, skip_bad=config.skip_bad)
 
 
 def sizes(config: RunConfig) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -222,10 +238,19 @@ def sizes(config: RunConfig) -> tuple[tuple[int, int], tuple[int, int]]:
 
     design = DESIGNS[config.backbone]
     side = config.side or design.image
-    if side % design.stride:
-        raise ValueError(f"side must be a multiple of {design.stride} pixels for "
-                         f"{config.backbone}, got {side}")
-    return (side, side), (side // design.stride,) * 2
+    if config.at:
+        trunk = frozen_trunk(config)
+        cells = trunk.features(torch.zeros(1, 3, side, side, device=config.device)).shape[-1]
+    else:
+        cells = -(-side // design.stride)
+    return (side, side), (cells, cells)
+
+
+def stride_of(config: RunConfig, image: tuple[int, int], grid: tuple[int, int]) -> int:
+    """Pixels from cell to cell of the attention grid (of 300 pixels and 10 cells: 32, not 30)."""
+    if config.backbone == "small":
+        return config.shapes.stride
+    return 2 ** round(np.log2(image[0] / grid[0]))
 
 
 def pool_split(source: Source, config: RunConfig) -> tuple[np.ndarray, np.ndarray]:
@@ -233,9 +258,8 @@ def pool_split(source: Source, config: RunConfig) -> tuple[np.ndarray, np.ndarra
 
     The random order is that of (split, class), the same for every ratio.
     """
-    total = config.pool or source.size("all")
-    name = "train" if config.data == "shapes" else "all"
-    labels = np.concatenate([source.draw(name, part).labels.numpy()
+    total = config.pool
+    labels = np.concatenate([source.draw("train", part).labels.numpy()
                              for part in np.array_split(np.arange(total), -(-total // CHUNK))])
     train, test = [], []
     for label in np.unique(labels):

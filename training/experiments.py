@@ -17,8 +17,8 @@ from training.shapes import REGIMES, ShapesConfig
 
 PRESETS = ("smoke", "quick", "cpu", "gpu")
 SIZES: dict[str, dict[str, Any]] = {
-    "smoke": {"steps": 12, "n_test": 64, "starts": 2},
-    "quick": {"steps": 450},
+    "smoke": {"steps": 8, "n_test": 32, "starts": 2, "search_steps": 4},
+    "quick": {"steps": 450, "search_steps": 50},
     "cpu": {"steps": 1200},
     "gpu": {"steps": 4000, "device": "cuda", "n_test": 4096},
 }
@@ -53,7 +53,7 @@ class Experiment:
             raise ValueError(f"preset must be one of {PRESETS}, got {preset!r}")
         made = (RunConfig(**{**SIZES[preset], **cell, **changes}) for cell in GRIDS[self.name](preset))
         unique = {config.key: config for config in made}
-        return sorted(unique.values(), key=lambda c: -cost(c))
+        return sorted(unique.values(), key=lambda c: (c.seed if c.freeze else 0, -cost(c)))
 
 
 def cost(config: RunConfig) -> float:
@@ -73,7 +73,7 @@ def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
 
 def _theorem_1(preset: str) -> list[dict[str, Any]]:
     samples, seeds = SAMPLES[preset], SEEDS[preset]
-    bent = (ShapesConfig(truth=MISSPECIFIED),)
+    bent = (ShapesConfig(**REGIMES[MISSPECIFIED]),)
     late = samples[-2:] if preset in ("cpu", "gpu") else samples[-1:]
     out = grid(n=samples, seed=seeds, method=("rectangle", "positionwise", "oracle", "centre"))
     out += grid(n=samples, seed=seeds, method=("none",), analyses=(("gradcam",),))
@@ -89,9 +89,10 @@ def _theorem_1(preset: str) -> list[dict[str, Any]]:
 def _regimes(preset: str) -> list[dict[str, Any]]:
     seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
     n = {"smoke": 64, "quick": 1024, "cpu": 2048, "gpu": 16384}[preset]
-    names = tuple(REGIMES)[:2] if preset == "smoke" else tuple(REGIMES)
+    names = {"smoke": ("needed", "local"), "quick": ("needed", "local", "balanced", "random-labels")}
+    names = names.get(preset, tuple(REGIMES))
     methods = ("rectangle", "positionwise", "none", "oracle")
-    steps = {"cpu": {"steps": 800}, "quick": {"steps": 300, "starts": 2}}.get(preset, {})
+    steps = {"cpu": {"steps": 500}, "quick": {"steps": 150, "starts": 2}}.get(preset, {})
     return [{**cell, **steps, "n": n, "shapes": ShapesConfig(**REGIMES[name])}
             for name in names for cell in grid(seed=seeds, method=methods)]
 
@@ -153,20 +154,22 @@ def _injectivity(preset: str) -> list[dict[str, Any]]:
 
 def _digits(preset: str) -> list[dict[str, Any]]:
     seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset]
-    n = {"smoke": 16, "quick": 128, "cpu": 1536, "gpu": 4096}[preset]
-    size = {"smoke": {"n_test": 16}, "quick": {"n_test": 128, "steps": 150, "starts": 2},
-            "cpu": {"n_test": 512, "steps": 800}, "gpu": {}}[preset]
-    base = {**DIGITS, **size, "n": n}
+    size = {"smoke": {"n": 16, "n_test": 16},
+            "quick": {"n": 128, "n_test": 128, "steps": 100, "starts": 2},
+            "cpu": {"n": 1024, "n_test": 512, "steps": 600},
+            "gpu": {"n": 4096, "n_test": 1000}}[preset]
+    base = {**DIGITS, **size}
     if preset == "gpu":
-        base |= {"freeze": False, "lr": 1e-4, "precision": "bfloat16", "channels_last": True}
+        base |= {"freeze": False, "at": "", "lr": 1e-4, "precision": "bfloat16",
+                 "channels_last": True}
     return [{**base, **c, **more} for c in grid(seed=seeds) for more in (
         {"method": "none", "analyses": ("gradcam",)}, {"method": "positionwise"},
         {"method": "rectangle"}, {"method": "rectangle", "eqvc": "paper"}, {"method": "oracle"})]
 
 
 DIGITS: dict[str, Any] = {"data": "digits", "backbone": "efficientnet-lite0", "freeze": True,
-                          "pretrained": "package", "lr": 1e-3, "coords_lr": 5e-3,
-                          "positionwise_lr": 1e-3, "positionwise_width": 80,
+                          "at": "_blocks.10", "pretrained": "package", "lr": 1e-3,
+                          "coords_lr": 5e-3, "positionwise_lr": 1e-3, "positionwise_width": 80,
                           "start_half_width": 0.3}
 GRIDS = {"theorem-1": _theorem_1, "regimes": _regimes, "splits": _splits, "depth": _depth,
          "sequences": _sequences, "masks": _masks, "random-labels": _random_labels,

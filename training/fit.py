@@ -41,7 +41,7 @@ def build(config: RunConfig, data: Prepared, start: int = 0) -> AttentionNet:
     """The network with the weights of (seed, start); the global random state is untouched."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(streams(config.seed, 0, np.array([start]))[0] >> np.uint64(1)))
-        net = make_network(config, data.classes)
+        net = make_network(config, data.classes, data.channels)
     return net.to(config.device)
 
 

@@ -227,6 +227,7 @@ def study(
     rescaled: bool,
     points: int = 4,
     rows: int = 128,
+    steps: int = 200,
     **collisions: Any,
 ) -> dict[str, Any]:
     """Experiment (h) of one trained module at data points ``x (n, C, H, W)``: a plain dict.
@@ -238,7 +239,8 @@ def study(
     each of the n points, and those of the parts.
 
     Args:
-        collisions: options of :func:`collision_search`.
+        steps: of both searches.
+        collisions: further options of :func:`collision_search`.
 
     Raises:
         ValueError: points < 1, and what the parts raise.
@@ -247,7 +249,7 @@ def study(
         raise ValueError(f"points must be at least 1, got {points}")
     spectra = [sigma_min_lanczos(module, p, generator) for p in x[:points]]
     signs = [orientation(module, p) for p in x]
-    found = [collision_search(module, p, generator, rescaled=rescaled, **collisions)
+    found = [collision_search(module, p, generator, rescaled=rescaled, steps=steps, **collisions)
              for p in x[:points]]
     return {
         "points": len(spectra),
@@ -257,7 +259,7 @@ def study(
         "rows": sigma_min_exact(module, x[0], rows=min(rows, x[0].numel()), generator=generator),
         "orientations": signs,
         "reversed": sum(s["sign"] < 0 and s["distance"] > ROUNDING for s in signs),
-        "prop4": prop4_search(module, x, generator),
+        "prop4": prop4_search(module, x, generator, steps=steps),
         "collisions": found,
         "candidates": sum(c["candidate"] for c in found),
     }

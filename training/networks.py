@@ -9,29 +9,36 @@ from training.attach import find_layer, run_until
 from training.backbones import PRETRAINED, Backbone, backbone
 from training.config import RunConfig
 from training.methods import make_attention
-from training.model import AttentionNet, small_net
+from training.model import AttentionNet, MeanPool, small_net
+
+FROZEN_TAIL, HIDDEN = 128, 512  # channels of the convolutions behind a frozen trunk; App. G's 512
 
 
-def make_network(config: RunConfig, classes: int) -> AttentionNet:
+def make_network(config: RunConfig, classes: int, channels: int | None = None) -> AttentionNet:
     """The untrained network (but for pretrained weights) of a configuration.
 
     Random weights come from torch's global generator: seed it (in a fork) before.  Of a frozen
-    backbone the trunk is left out: its features are what the network is given.
+    backbone the trunk is left out: its features, of ``channels`` channels, are what the network is
+    given.
     """
     if config.backbone == "small":
         return small_net(config, classes)
-    seed = int(torch.randint(2**31, ()))
-    made = make_backbone(config, classes, seed)
-    attention = make_attention(config, made.channels)
-    trunk = nn.Identity() if config.freeze else BackboneTrunk(made)
-    return AttentionNet(trunk, attention, BackboneTail(made))
+    if config.freeze:
+        tail = nn.Sequential(
+            nn.Conv2d(channels, FROZEN_TAIL, 3, stride=2, padding=1), nn.ReLU(),
+            nn.Conv2d(FROZEN_TAIL, FROZEN_TAIL, 3, padding=1), nn.ReLU(), MeanPool(),
+            nn.Linear(FROZEN_TAIL, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, classes))
+        return AttentionNet(nn.Identity(), make_attention(config, channels), tail)
+    made = make_backbone(config, classes, int(torch.randint(2**31, ())))
+    return AttentionNet(BackboneTrunk(made), make_attention(config, made.channels),
+                        BackboneTail(made))
 
 
 def make_backbone(config: RunConfig, classes: int | None, seed: int = 0) -> Backbone:
     """The backbone of a configuration, with its pretrained weights if it asks for any."""
     weights = PRETRAINED if config.pretrained == "package" else config.pretrained or None
     return backbone(config.backbone, classes=classes, weights=weights, seed=seed,
-                    image=config.side)
+                    image=config.side or None)
 
 
 class BackboneTrunk(nn.Module):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -197,6 +198,9 @@ def world(device: torch.device | str = "cpu", *, timeout: float = 600.0) -> Iter
     if here.size == 1:
         yield here
         return
+    # Optimisers import it.  Were it imported inside, it would keep the group and its threads alive
+    # after the group is destroyed, and they abort Python now and then at its end.
+    importlib.import_module("torch._dynamo")
     kwargs: dict[str, Any] = {"timeout": timedelta(seconds=timeout)}
     if here.device.type == "cuda":
         torch.cuda.set_device(here.device)

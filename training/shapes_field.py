@@ -5,7 +5,8 @@ number of processes and on any device, with no files and without the global rand
 classes and all random words are equal bit for bit.  On one machine the images are too; between
 CPU and GPU what the pixels are computed from may differ in the last place of float32 (with
 probability about 2^-29 a number, where float64 cosines round apart), so an image may differ by
-1e-4 in a value, and at a pixel whose centre is that near to a contour in what it shows.
+1e-4 in a value, and at a pixel whose centre is that near to a contour in what it shows.  A device
+needs float64 for the numbers of a sample (the CPU and CUDA have it).
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from theory.rectangle import Rectangle
 from training.counter import states
 from training.samples import Samples
 from training.shapes import REALISABLE, SPLITS, TEXTURES, ShapesConfig
@@ -55,7 +55,7 @@ class ShapeField:
         states(seed, 0, torch.zeros(1, dtype=torch.int64))
         self.config, self.seed = config, seed
         self.image, self.grid = config.image, config.grid
-        self._canvases: dict[str, Canvas] = {}
+        self._canvases: dict[torch.device, Canvas] = {}
 
     def size(self, split: str) -> None:
         """None: there is no end.
@@ -86,7 +86,9 @@ class ShapeField:
         """
         shown = self.scene(split, indices, device)
         n, device = len(shown), shown.state.device
-        on = self._canvases.setdefault(str(device), canvas(self.config, device))
+        if device not in self._canvases:
+            self._canvases[device] = canvas(self.config, device)
+        on = self._canvases[device]
         images = torch.empty((n, 3, *self.image), device=device)
         image_masks = torch.empty((n, *self.image), dtype=torch.int8, device=device)
         step = chunk(self.config, device)
@@ -104,8 +106,8 @@ def chunk(config: ShapesConfig, device: torch.device) -> int:
     return max(1, number * PIXELS // (config.image[0] * config.image[1]))
 
 
-def throughput(config: ShapesConfig, n: int = 4096, device: torch.device | str = "cpu",
-               repeats: int = 5) -> dict[str, Any]:
+def throughput(config: ShapesConfig, n: int = 512, device: torch.device | str = "cpu",
+               repeats: int = 20) -> dict[str, Any]:
     """Finished images a second: the best of ``repeats`` draws of ``n`` images, after one to warm up.
 
     Uses torch's threads as they are set (``threads`` in the row).

@@ -24,8 +24,8 @@ _TILES, _NOISE = 1 << 32, 1 << 48  # counters of the first draws
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """What all images share: positions of rows and columns, their tiles, and for each texture sine
-    and cosine of the grating without phase, ``(4, 1, H, W)``."""
+    """What all images share: positions of rows and columns, their tiles, sine and cosine of each
+    texture's grating without phase, ``(4, H * W)``, and the colours of the cue and of the decoys."""
 
     rows: Tensor
     columns: Tensor
@@ -33,6 +33,8 @@ class Canvas:
     tile_columns: Tensor
     sine: Tensor
     cosine: Tensor
+    cue: Tensor
+    decoys: Tensor
 
 
 def canvas(config: ShapesConfig, device: torch.device | str) -> Canvas:
@@ -40,10 +42,12 @@ def canvas(config: ShapesConfig, device: torch.device | str) -> Canvas:
     i, j = (torch.arange(n, dtype=torch.float64) for n in config.image)
     turns = torch.arange(TEXTURES, dtype=torch.float64)[:, None, None] * (math.pi / TEXTURES)
     turn = (turns.cos() * i[:, None] + turns.sin() * j) * (2 * math.pi / config.period)
-    waves = (v.to(torch.float32)[:, None].to(device) for v in (turn.sin(), turn.cos()))
-    axes = [v.to(torch.float32).to(device) for v in (i, j)]
-    tiles = [(v // config.tile).long().to(device) for v in (i, j)]
-    return Canvas(*axes, *tiles, *waves)
+    tiles = (v // config.tile for v in (i, j))
+    waves = (v.flatten(1).to(torch.float32) for v in (turn.sin(), turn.cos()))
+    colours = (torch.tensor(v) for v in ((CUE_COLOUR,), DECOY_COLOURS))
+    axes = (v.to(torch.float32) for v in (i, j))
+    parts = (*axes, *(v.long() for v in tiles), *waves, *colours)
+    return Canvas(*(v.to(device) for v in parts))
 
 
 def paint(config: ShapesConfig, on: Canvas, scene: Scene, images: Tensor, masks: Tensor) -> None:
@@ -70,9 +74,9 @@ def paint(config: ShapesConfig, on: Canvas, scene: Scene, images: Tensor, masks:
     images.copy_(gray[:, None])
     if config.decoy:
         mark = _decoy(config, on, scene).logical_and_(~truth)
-        _colour(images, mark, torch.tensor(DECOY_COLOURS, device=gray.device)[scene.marks])
+        _colour(images, mark, on.decoys[scene.marks])
     if config.cue != "none":
-        _colour(images, cue, torch.tensor([CUE_COLOUR], device=gray.device))
+        _colour(images, cue, on.cue)
     if config.blur:
         images.copy_(_blurred(config, images))
     torch.add(truth.view(torch.int8), truth.view(torch.int8), out=masks).sub_(1)
@@ -153,8 +157,8 @@ def _gray(config: ShapesConfig, on: Canvas, scene: Scene, shown: Tensor) -> Tens
     waves[:, PLAIN], waves[:, INK] = 0.0, config.contrast
     cos, sin = (scene.phases * config.contrast).unbind(-1)
     part = waves[:, :TEXTURES]
-    torch.mul(on.sine.view(TEXTURES, -1), cos[:, :, None], out=part)
-    part += on.cosine.view(TEXTURES, -1) * sin[:, :, None]
+    torch.mul(on.sine, cos[:, :, None], out=part)
+    part += on.cosine * sin[:, :, None]
     return waves.gather(1, shown.view(n, 1, -1).long()).view(n, height, width).add_(0.5)
 
 

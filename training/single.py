@@ -20,7 +20,7 @@ from training.attention import AttentionMap
 from training.attention_base import set_scale
 from training.checkpoint import CheckpointError, write_whole
 from training.config import RunConfig, as_dict, from_dict
-from training.data import Prepared, make_source, prepare, sizes
+from training.data import Prepared, frozen_trunk, make_source, prepare, sizes, stride_of
 from training.fit import build, fit
 from training.parallel import World, world
 from training.predict import Predictor
@@ -84,7 +84,9 @@ def load(folder: str | Path) -> tuple[RunConfig, Predictor]:
         raise CheckpointError(f"{folder} holds no finished run (no {ROW})")
     config = from_dict(read_json(folder / "config.json"))
     source, (image, grid) = make_source(config), sizes(config)
-    net = build(config, Prepared(source, None, None, None))
+    trunk = frozen_trunk(config) if config.freeze else None
+    channels = None if trunk is None else trunk.features(torch.zeros(1, 3, *image)).shape[1]
+    net = build(config, Prepared(source, None, None, None, channels=channels))
     weights = folder / "weights.safetensors"
     try:
         from safetensors.torch import load_file
@@ -94,16 +96,13 @@ def load(folder: str | Path) -> tuple[RunConfig, Predictor]:
         raise CheckpointError(f"{weights}: cannot be read: {error}") from error
     set_scale(net, config.s)
     net.eval()
-    if config.freeze:
-        from training.data import frozen_trunk
-
-        trunk = frozen_trunk(config)
 
     def call(images: Tensor) -> tuple[Tensor, AttentionMap | None]:
         with torch.no_grad():
-            return net(trunk.features(images) if config.freeze else images)
+            return net(images if trunk is None else trunk.features(images))
 
-    return config, Predictor(call, image, grid, image[0] // grid[0], device=config.device)
+    return config, Predictor(call, image, grid, stride_of(config, image, grid),
+                             device=config.device)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -125,7 +124,7 @@ class _Teller:
         self.progress, self.done = progress, 0
 
     def __call__(self, step: int, loss: float) -> None:
-        self.done += 1
+        self.done = max(self.done + 1, step)  # a start that was resumed begins later
         self.progress.tell(self.done, loss)
 
 

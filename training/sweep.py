@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ def sweep(
     out: str | Path,
     jobs: int = 2,
     ensemble: int = 1,
+    workers: Executor | None = None,
     **more: Any,
 ) -> Outcome:
     """Compute the cells whose key ``out`` does not hold yet, and append their rows.
@@ -31,6 +33,7 @@ def sweep(
         jobs: worker processes, one torch thread each.
         ensemble: cells that differ in the seed alone and are trained together, at most this many
             (for a GPU; equal to training them alone up to rounding).
+        workers: processes that are there already (:func:`processes`), in place of ``jobs`` new ones.
         more: written into every row (experiment, preset).
 
     Raises:
@@ -45,7 +48,7 @@ def sweep(
         todo = [c for c in configs if c.key not in writer.keys]
         found = len(configs) - len(todo)
         steps = track(range(len(todo)), str(more.get("experiment", "training")), done=found)
-        for _, row in zip(steps, _rows(groups(todo, ensemble), jobs), strict=True):
+        for _, row in zip(steps, _rows(groups(todo, ensemble), jobs, workers), strict=True):
             writer.append({**row, **more, "provenance": origin})
     return Outcome(len(todo), found, time.perf_counter() - start)
 
@@ -62,23 +65,36 @@ def groups(configs: Sequence[RunConfig], size: int) -> list[list[RunConfig]]:
     return [group[k : k + size] for group in alike.values() for k in range(0, len(group), size)]
 
 
-def _rows(todo: list[list[RunConfig]], jobs: int) -> Iterator[dict[str, Any]]:
+@contextlib.contextmanager
+def processes(jobs: int) -> Iterator[Executor | None]:
+    """``jobs`` worker processes that stay for several sweeps; None for one job."""
+    if jobs <= 1:
+        yield None
+        return
+    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _rows(
+    todo: list[list[RunConfig]], jobs: int, workers: Executor | None
+) -> Iterator[dict[str, Any]]:
     if not todo:
         return
     from training.fit import TrainingError
     from training.run import run_cells
 
-    if min(jobs, len(todo)) <= 1:
-        for group in todo:
-            yield from run_cells(group)
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(todo)), mp_context=context)
-    try:
-        for future in as_completed([pool.submit(run_cells, group) for group in todo]):
+    with contextlib.ExitStack() as stack:
+        if workers is None:
+            workers = stack.enter_context(processes(min(jobs, len(todo))))
+        if workers is None:
+            for group in todo:
+                yield from run_cells(group)
+            return
+        for future in as_completed([workers.submit(run_cells, group) for group in todo]):
             try:
                 yield from future.result()
             except BrokenProcessPool as error:
                 raise TrainingError("a worker process died (out of memory?)") from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)

@@ -282,11 +282,11 @@ for round in range(int(sys.argv[2])):
             put(folder, step, size=20000)
             os.write(write, f"{step}\\n".encode())
     os.close(write)
-    time.sleep(dice.uniform(0.01, 0.06))
+    said = os.read(read, 100)  # waits for the first one
+    time.sleep(dice.uniform(0, 0.02))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    said = os.fdopen(read).read().split()
-    steps = int(said[-1]) if said else steps
+    steps = int((said + os.fdopen(read, "rb").read()).split()[-1])
     found = load(folder, "a", key="k")
     now = 0 if found is None else whole(found)
     assert steps <= now <= steps + 1, (steps, now)

@@ -66,7 +66,7 @@ def test_settings():
     ({"s_rise": 1.5}, "s_rise must be in"), ({"ratio": 100}, "ratio is a percentage"),
     ({"starts": 0}, "starts must be positive"), ({"seed": -1}, "seed must not be negative"),
     ({"depth": 1}, "at most layers = 0, got 1"), ({"analyses": ("x",)}, "got 'x'"),
-    ({"data": "pets"}, "needs root=FOLDER"), ({"freeze": True}, "freeze is for pretrained"),
+    ({"data": "pets"}, "needs root=FOLDER"), ({"freeze": True}, "freeze is for the backbones of packages"),
 ])
 def test_bad_configurations(change, message):
     with pytest.raises(ValueError, match=message):

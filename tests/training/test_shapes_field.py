@@ -9,8 +9,11 @@ from scipy.stats import binomtest
 
 from theory.rectangle import Rectangle, grid, hard_mask, hard_rectangle, image_to_grid
 from training.counter import halves, states, uniforms
-from training.shapes import CUE_COLOUR, SPLITS, TEXTURES, ShapesConfig, regime
+from training.shapes import CUE_COLOUR, REGIMES, SPLITS, TEXTURES, ShapesConfig, regime
 from training.shapes_field import ShapeField, throughput
+from training.shapes_geometry import grid_masks
+from training.shapes_render import canvas, paint
+from training.shapes_scene import scene
 
 SMALL = ShapesConfig(image=(32, 32), half_widths=(0.12, 0.26))
 STRANGE = ShapesConfig(image=(32, 48), half_widths=(0.29, 0.3), truth="blob", content="glyph", tile=5,
@@ -166,6 +169,17 @@ def test_label_noise_draws_labels_anew(probability):
     assert binomtest(other, 4000, 0.75 * probability).pvalue > 1e-4
     shifts = ((shown.labels - shown.classes[:, 0]) % 4).bincount(minlength=4)[1:]
     assert (shifts - other / 3).abs().max() <= 5 * (other * 2 / 9) ** 0.5
+
+
+@pytest.mark.parametrize("name", [*REGIMES, "strange"])
+def test_everything_is_made_on_the_device_of_the_state(name):
+    """On torch's meta device, where a tensor of the CPU among the others is an error."""
+    config = STRANGE if name == "strange" else regime(name)
+    shown = scene(config, torch.zeros(3, dtype=torch.int64, device="meta"))
+    images = torch.empty((3, 3, *config.image), device="meta")
+    masks = torch.empty((3, *config.image), dtype=torch.int8, device="meta")
+    paint(config, canvas(config, "meta"), shown, images, masks)
+    assert grid_masks(config, shown.things[:, 0]).is_meta and shown.labels.is_meta
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

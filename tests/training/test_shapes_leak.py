@@ -12,7 +12,7 @@ import torch
 from scipy.stats import binom
 
 from training.samples import Samples
-from training.shapes import ShapesConfig, regime
+from training.shapes import regime
 from training.shapes_field import ShapeField
 from training.shapes_leak import (
     WideNet,
@@ -81,10 +81,12 @@ def test_a_classifier_stays_at_chance_without_the_object():
     assert not row["leak"] and row["low"] <= row["chance"] <= row["high"]
 
 
-@pytest.mark.parametrize("change", [{"decoy": 0.8}, {"distractors": "balanced", "purity": 1.0,
-                                                     "background": "plain"}], ids=str)
-def test_a_classifier_finds_a_leak(change):
-    row = classifier_row(ShapeField(ShapesConfig(**SMALL, **change), 0), **LEARN)
+@pytest.mark.parametrize("config", [
+    regime("decoy", **SMALL, decoy=0.8),
+    regime("balanced", image=(48, 48), half_widths=(0.09, 0.15), background="plain"),
+], ids=["decoy", "balanced"])
+def test_a_classifier_finds_a_leak(config):
+    row = classifier_row(ShapeField(config, 0), **{**LEARN, "steps": 200})
     assert row["leak"] and row["accuracy"] > 0.35
 
 
