@@ -162,6 +162,20 @@ def test_softargmax_head_follows_translations():
     assert torch.allclose(raw[0], raw[1], atol=1e-3) and torch.allclose(angle[0], angle[1], atol=1e-2)
 
 
+def test_softargmax_head_reads_size_and_angle_where_it_is_salient():
+    head = head_of(SoftArgmaxHead, 3)
+    with torch.no_grad():
+        head.saliency.weight.abs_().mul_(100)
+    x = torch.zeros(3, 3, 32, 24)
+    x[:, :, 9:14, 8:13] = 5 * features(1, 3, 5, 5, seed=4)
+    x[1, :, 24:29, 16:21] = features(1, 3, 5, 5, seed=5)[0]  # weak, elsewhere
+    x[2, :, 9:14, 8:13] += features(1, 3, 5, 5, seed=5)[0]
+    _, raw, angle = head(x)
+    elsewhere, there = ((raw[i] - raw[0]).detach().abs().max() for i in (1, 2))
+    assert 0 < float(there) > 20 * float(elsewhere)
+    assert torch.allclose(angle[1], angle[0], atol=1e-2)
+
+
 def pattern_at(row, column, sides):
     x = torch.zeros(1, 4, *sides)
     x[..., row:row + 4, column:column + 4] = features(1, 4, 4, 4, seed=5)
