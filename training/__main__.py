@@ -60,6 +60,10 @@ def parser() -> argparse.ArgumentParser:
                                   "shapes.noise=0.2; may be repeated")
     bench = commands.add_parser("bench", help="latency of the modules; ratios", **style)
     bench.add_argument("--repeats", type=int, default=50, help="(default: 50)")
+    bench.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(default: cpu)")
+    bench.add_argument("--part", action="append", metavar="PART",
+                       help="module, learning-module, network, backbone, step or shapes; may be "
+                            "repeated (default: all)")
     bench.add_argument("--out", metavar="FILE", default="runs/training/latency.jsonl",
                        help="rows are appended here; the newest row of a key counts "
                             "(default: runs/training/latency.jsonl)")
@@ -181,12 +185,15 @@ def _bench(args: argparse.Namespace) -> int:
     from training.rows import TrainingRows, machine
 
     with TrainingRows(args.out) as writer:
-        rows = bench(args.repeats)
+        rows = bench(args.repeats, args.device, tuple(args.part) if args.part else None)
         for row in rows:
             writer.append({**row, "provenance": machine()})
     for row in rows:
-        shown = ", ".join(f"{n} {v:.3g}" for n, v in row["ratio"].items())
-        print(f"{row['key']}: time / {row['ratio_base']}: {shown}")
+        if "ratio" in row:
+            shown = ", ".join(f"{n} {v:.3g}" for n, v in row["ratio"].items())
+            print(f"{row['key']}: time / {row['ratio_base']}: {shown}")
+        else:
+            print(f"{row['key']}: {row['images_per_second']:.0f} images/s")
     return 0
 
 

@@ -195,11 +195,10 @@ def covariances(p: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tens
     Second moments are taken about the middle of the grid, so that little cancels.
     """
     d = points - 0.5
-    first, second = d.unbind(-1)
-    m1, m2, m11, m22, m12 = (
-        p @ torch.stack([first, second, first**2, second**2, first * second], dim=-1)).unbind(-1)
-    mean = torch.stack([m1, m2], dim=-1) + 0.5
-    return mean, m11 - m1**2, m22 - m2**2, m12 - m1 * m2
+    basis = torch.cat([d, d * d, d[:, :1] * d[:, 1:]], dim=-1)
+    mean, squares, product = (p @ basis).split([2, 2, 1], dim=-1)
+    (m1, m2), (v11, v22) = mean.unbind(-1), (squares - mean * mean).unbind(-1)
+    return mean + 0.5, v11, v22, product.squeeze(-1) - m1 * m2
 
 
 def half_angle(first: Tensor, second: Tensor) -> Tensor:

@@ -134,12 +134,19 @@ def backbone_steps(repeats: int, device: torch.device) -> Iterator[Row]:
     }
 
 
+def shapes(repeats: int, device: torch.device) -> Iterator[Row]:
+    """Finished images a second of ShapeField's default regime."""
+    n = 512 if device.type == "cpu" else 4096
+    yield {"key": "shapes-64x64", **throughput(ShapesConfig(), n, device, repeats)}
+
+
 PARTS: dict[str, Callable[[int, torch.device], Iterator[Row]]] = {
     "module": modules,
     "learning-module": learning_modules,
     "network": networks,
     "backbone": backbones,
     "step": backbone_steps,
+    "shapes": shapes,
 }
 """What can be timed, by name."""
 

@@ -92,16 +92,16 @@ def _regimes(preset: str) -> list[dict[str, Any]]:
     names = {"smoke": ("needed", "local"), "quick": ("needed", "local", "balanced", "random-labels")}
     names = names.get(preset, tuple(REGIMES))
     methods = ("rectangle", "positionwise", "none", "oracle")
-    steps = {"cpu": {"steps": 500}, "quick": {"steps": 150, "starts": 2}}.get(preset, {})
+    steps = {"cpu": {"steps": 500}, "quick": {"steps": 100, "starts": 2}}.get(preset, {})
     return [{**cell, **steps, "n": n, "shapes": ShapesConfig(**REGIMES[name])}
             for name in names for cell in grid(seed=seeds, method=methods)]
 
 
 def _splits(preset: str) -> list[dict[str, Any]]:
-    pool = {"smoke": 100, "quick": 800, "cpu": 2000, "gpu": 7349}[preset]
+    pool = {"smoke": 100, "quick": 500, "cpu": 1600, "gpu": 7349}[preset]
     splits = {"smoke": (0,), "quick": (0, 1)}.get(preset, (0, 1, 2, 3, 4))
-    ratios = (60,) if preset == "smoke" else (60, 70, 80)
-    steps = {"cpu": {"steps": 800}, "quick": {"steps": 200, "starts": 2}}.get(preset, {})
+    ratios = (60, 70, 80) if preset in ("cpu", "gpu") else (60,)
+    steps = {"cpu": {"steps": 600}, "quick": {"steps": 100, "starts": 2}}.get(preset, {})
     out = []
     for ratio, split in itertools.product(ratios, splits):
         base = {"pool": pool, "ratio": ratio, "split": split, "seed": split,
@@ -116,7 +116,7 @@ def _depth(preset: str) -> list[dict[str, Any]]:
     seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
     depths = (0, 3) if preset in ("smoke", "quick") else (0, 1, 2, 3)
     n = {"smoke": 64, "quick": 1024, "cpu": 2048, "gpu": 16384}[preset]
-    steps = {"cpu": {"steps": 800}, "quick": {"steps": 150, "starts": 2}}.get(preset, {})
+    steps = {"cpu": {"steps": 600}, "quick": {"steps": 100, "starts": 2}}.get(preset, {})
     return [{**cell, **steps, "n": n, "layers": 3} for cell in
             grid(depth=depths, seed=seeds, method=("rectangle", "positionwise"))]
 
@@ -125,6 +125,8 @@ def _sequences(preset: str) -> list[dict[str, Any]]:
     seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
     n = {"smoke": 64, "quick": 1024, "cpu": 4096, "gpu": 16384}[preset]
     base = {"n": n, "analyses": ("sequences",)}
+    if preset == "quick":
+        base |= {"steps": 100, "starts": 2}
     out = [{**base, **c} for c in grid(seed=seeds, method=("rectangle", "positionwise", "cbam"))]
     kinds = ("quotient",) if preset in ("smoke", "quick") else ("paper", "quotient")
     return out + [{**base, **c} for c in grid(seed=seeds, method=("rectangle",), eqvc=kinds)]
@@ -138,7 +140,7 @@ def _masks(preset: str) -> list[dict[str, Any]]:
 def _random_labels(preset: str) -> list[dict[str, Any]]:
     seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
     samples = {"smoke": (64,), "quick": (64,)}.get(preset, (64, 1024))
-    shapes = (ShapesConfig(label_noise=1.0),)
+    shapes = (ShapesConfig(**REGIMES["random-labels"]),)
     return grid(n=samples, seed=seeds, method=("rectangle", "positionwise", "none", "oracle"),
                 shapes=shapes)
 
@@ -147,7 +149,7 @@ def _injectivity(preset: str) -> list[dict[str, Any]]:
     seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
     methods = ("rectangle", "positionwise") if preset in ("smoke", "quick") else (
         *RECTANGLES, "positionwise")
-    steps = {"cpu": {"steps": 800}, "quick": {"steps": 200, "starts": 2}}.get(preset, {})
+    steps = {"cpu": {"steps": 600}, "quick": {"steps": 100, "starts": 2}}.get(preset, {})
     return [{**c, **steps, "n": 64 if preset == "smoke" else 1024, "analyses": ("injectivity",)}
             for c in grid(seed=seeds, method=methods, rescale=(True, False))]
 

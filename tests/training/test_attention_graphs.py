@@ -130,6 +130,17 @@ def test_channels_last_is_kept_forwards_and_backwards(name):
     assert torch.allclose(*outs, atol=1e-5) and torch.allclose(plain.grad, last.grad, atol=1e-4)
 
 
+@pytest.mark.parametrize("head", HEADS)
+def test_training_after_inference_mode(head):
+    """What a call for inference keeps (the grid) may be used by one that trains."""
+    attention, x = module(head), features(height=7, width=13)
+    with torch.inference_mode():
+        before = attention(x)
+    out = attention(x)
+    out.sum().backward()
+    assert torch.equal(out, before)
+
+
 def graph_nodes(tensor):
     seen, todo = {}, [tensor.grad_fn]
     while todo:

@@ -20,6 +20,7 @@ MODULES = (
     "theory.claims.ledger_5_2",
     "theory.claims.ledger_f",
     "theory.claims.ledger_6",
+    "theory.claims.ledger_6_trained",
 )
 RECORDED = Path(__file__).with_name("recorded.json")
 

@@ -16,7 +16,7 @@ from typing import Any
 from theory.claims.model import Measurement
 
 ROWS = Path(__file__).resolve().parents[2] / "paper_figures" / "rows"
-RECTANGLES = ("rectangle", "rectangle-paper")
+RECTANGLES = ("rectangle", "rectangle-paper", "rectangle-softargmax", "rectangle-light")
 
 
 def rows(name: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from theory.claims.ledger_4_heads import APP_G_PARAMS_AMENDED
 from theory.claims.ledger_4_measured import centre_order, following
+from theory.claims.ledger_6_trained import depth_measurement
 from theory.claims.model import Claim, Measurement
 from theory.heads import PLACES, POSITION_WISE_HEAD, RECTANGLE_HEAD, multiply_adds, parameters
 from theory.table1 import Comparison, comparisons, holm
@@ -231,10 +232,13 @@ SEC_63 = Claim(
     source="section 6.3, Fig. 7",
     statement=r"\Phi_{rect}<\Phi_{pw}\ \text{at a shallow layer}",
     words="Shown on one image in the paper.  A check is the missing rate of both modules attached "
-          "at two depths of one network, over seeds; no committed runs vary the depth yet.",
-    assumptions="pretrained networks, Oxford-IIIT Pet",
+          "at several depths of one network, over seeds.",
+    assumptions="the committed training runs: small networks, synthetic images",
     kind="empirical",
+    measure=depth_measurement,
     origin="paper",
+    code="training",
+    test="tests/test_trained_claims.py",
     figure="Fig. 7",
 )
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from theory.table1 import RATIOS, RUNS
-from training.metrics_stats import (
+from theory.repeats import (
     bootstrap_interval,
     compare,
     paired,
@@ -17,6 +16,7 @@ from training.metrics_stats import (
     t_interval,
     wilcoxon_p,
 )
+from theory.table1 import RATIOS, RUNS
 
 
 def draws(n, seed, shift=0.0):
