@@ -27,6 +27,8 @@ from training.backbones import DESIGNS, backbone
 from training.config import RunConfig
 from training.fit import one_thread
 from training.model import small_net
+from training.shapes import ShapesConfig
+from training.shapes_field import throughput
 from training.timing import clock_name, compared, turns
 
 Make = Callable[[int], nn.Module]
