@@ -52,7 +52,7 @@ reproduce: $(STAMP)
 	@echo "== 2/4 Rademacher complexities"
 	@$(PY) -m sims run rademacher --preset quick --out $(RUN)
 	@echo "== 3/4 networks on shapes"
-	@$(PY) -m training sweep --preset quick --out $(RUN)/training.jsonl
+	@$(PY) -m training sweep --experiment all --preset quick --jobs $(JOBS) --out $(RUN)
 	@echo "== 4/4 figures and report"
 	@$(PY) -m paper_figures report --run $(RUN) --out $(REPORT)
 	@exit $$(cat $(RUN)/ledger.exit)

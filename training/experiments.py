@@ -77,7 +77,8 @@ def _theorem_1(preset: str) -> list[dict[str, Any]]:
     late = samples[-2:] if preset in ("cpu", "gpu") else samples[-1:]
     out = grid(n=samples, seed=seeds, method=("rectangle", "positionwise", "oracle", "centre"))
     out += grid(n=samples, seed=seeds, method=("none",), analyses=(("gradcam",),))
-    out += grid(n=samples, seed=seeds, method=("rectangle", "positionwise"), shapes=bent)
+    wide = late if preset == "quick" else samples
+    out += grid(n=wide, seed=seeds, method=("rectangle", "positionwise"), shapes=bent)
     out += grid(n=late, seed=seeds, method=("oracle", "none", "centre"), shapes=bent)
     if preset != "quick":
         out += grid(n=late, seed=seeds,
