@@ -143,7 +143,7 @@ def soft_rectangle(rectangle: Rectangle, points: Array, s: float) -> Array:
 
 def log_soft_rectangle(rectangle: Rectangle, points: Array, s: float) -> Array:
     """The logarithm of :func:`soft_rectangle`, finite where the map itself underflows."""
-    first, second = _window_logits(rectangle, points, s)
+    first, second = window_logits(rectangle, points, s)
     return log_sigmoid(first) + log_sigmoid(second)
 
 
@@ -153,7 +153,7 @@ def logit_soft_rectangle(rectangle: Rectangle, points: Array, s: float) -> Array
     With window logits u, v: ``1 - f = (1-L(u)) + L(u)(1-L(v))``, summed on the log scale.
     """
     xp = namespace(rectangle.center)
-    u, v = _window_logits(rectangle, points, s)
+    u, v = window_logits(rectangle, points, s)
     log_f = log_sigmoid(u) + log_sigmoid(v)
     a, b = log_sigmoid(-u), log_sigmoid(u) + log_sigmoid(-v)
     log_not_f = xp.maximum(a, b) + xp.log1p(xp.exp(-xp.abs(a - b)))
@@ -276,7 +276,11 @@ def _local_squares(rectangle: Rectangle, points: Array) -> tuple[Array, Array]:
     return first**2, second**2
 
 
-def _window_logits(rectangle: Rectangle, points: Array, s: float) -> tuple[Array, Array]:
+def window_logits(rectangle: Rectangle, points: Array, s: float) -> tuple[Array, Array]:
+    r"""What the sigmoids of the two windows are taken of: :math:`s(1-(t_k/\sigma_k)^2)`  [Eqs. 2-4].
+
+    Shapes as :func:`soft_rectangle`.
+    """
     s = _scale_factor(s)
     first, second = _local_squares(rectangle, points)
     return s * (1 - first), s * (1 - second)

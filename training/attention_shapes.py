@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 import theory.attention
-from theory.rectangle import Rectangle, _window_logits, grid, hard_mask
+from theory.rectangle import Rectangle, grid, hard_mask, window_logits
 
 Scale = float | Tensor
 EDGE = 4 * torch.finfo(torch.float32).eps  # keeps boundary points inside, as in theory
@@ -62,15 +62,15 @@ def rescaled(log_f: Tensor) -> Tensor:
 
 
 @torch.compiler.allow_in_graph
-def window_logits(
+def traced_logits(
     center: Tensor, half_widths: Tensor, angle: Tensor, points: Tensor, s: Scale
 ) -> tuple[Tensor, Tensor]:
     r""":math:`s\,(1-((R_{-\alpha}(t-\mu))_i/\sigma_i)^2)` at points ``(H, W, 2)``, i = 1, 2;
     ``(..., H, W)`` each  [Eqs. 1-3]."""
     rectangle = Rectangle.unchecked(center, half_widths, angle)
     if not isinstance(s, Tensor):
-        return _window_logits(rectangle, points, s)
-    u, v = _window_logits(rectangle, points, 1.0)  # theory looks at the value of s
+        return window_logits(rectangle, points, s)
+    u, v = window_logits(rectangle, points, 1.0)  # theory looks at the value of s
     return s * u, s * v
 
 
@@ -130,7 +130,7 @@ def logit_map(r: Rectangle, height: int, width: int, s: Scale, shape: str) -> Te
 
 def _logits(r: Rectangle, height: int, width: int, s: Scale) -> tuple[Tensor, Tensor]:
     points = positions(r.center, height, width)
-    return window_logits(r.center, r.half_widths, r.angle, points, s)
+    return traced_logits(r.center, r.half_widths, r.angle, points, s)
 
 
 def union(inside: Tensor, outside: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,6 @@ from training.attention import (
     PositionwiseAttention,
     RectangularAttention,
     SpatialAttention,
-    apply_map,
 )
 from training.config import RunConfig
 from training.methods import make_attention
@@ -102,12 +101,11 @@ def gradient_ratio(net: AttentionNet, images: Tensor, labels: Tensor) -> float |
     parameters = [p for p in net.trunk.parameters() if p.requires_grad]
     if not isinstance(net.attention, RectangularAttention | PositionwiseAttention) or not parameters:
         return None
-    flags = {"residual": net.attention.residual, "rescale": net.attention.rescale}
     x = net.features(images)
     log_f = net.look(x).log_f
     whole, direct = (
         torch.cat([g.flatten() for g in torch.autograd.grad(
-            nn.functional.cross_entropy(net.tail(apply_map(x, f, **flags)), labels),
+            nn.functional.cross_entropy(net.tail(net.attention.combine(x, f)), labels),
             parameters, retain_graph=True)])
         for f in (log_f, log_f.detach())
     )
