@@ -20,6 +20,8 @@ CHOICES = {
     "backbone": ("small", "efficientnet-lite0", "mobilenetv3-large", "efficientnet-b0"),
     "eqvc": ("none", "paper", "quotient"),
     "precision": ("float32", "bfloat16"),
+    "shape": ("rectangle", "ellipse"),
+    "half_range": ("floor", "linear"),
 }
 
 
@@ -52,6 +54,9 @@ class RunConfig:
         start_half_width: of the rectangle, in grid coordinates; "centre" keeps it.
         min_half_width: floor of the half-widths in units of the grid's pitch.
         residual, rescale: Eqs. 6 and 7.
+        gate, shape, count, half_range: of the rectangular module: a learnt gate that starts at 0,
+            "rectangle" or "ellipse", how many of them, half-widths with a "floor" or "linear".
+        hidden: channels inside the heads coords, light and softargmax; 0 for their own.
         eqvc, eqvc_weight: equivariance loss (section 4.4) as in the paper or on the quotient by
             the symmetries, and its weight lambda.
         n_test: fresh test images (validation takes as many).
@@ -59,7 +64,8 @@ class RunConfig:
             ``skip_bad`` leaves out the unreadable files of a folder.
         pool, ratio, split: with a pool, ``ratio`` percent of each class of its images are for
             training and the rest for the test, by the random split number ``split``; ``n`` is then
-            the number that comes out.  0 is no pool: independent draws ("pets" always has one).
+            the number that comes out.  The pool of "shapes" is that of seed 0, whatever ``seed``
+            is.  0 is no pool: independent draws ("pets" always has one).
         backbone, pretrained, side: the network; ``pretrained`` is a file of weights, "package"
             (those that EfficientNet-Lite0 ships with or timm knows) or empty; ``side`` of its
             images in pixels, 0 for its own.
@@ -100,6 +106,11 @@ class RunConfig:
     min_half_width: float = 0.75
     residual: bool = True
     rescale: bool = True
+    gate: bool = False
+    shape: str = "rectangle"
+    count: int = 1
+    hidden: int = 0
+    half_range: str = "floor"
     eqvc: str = "none"
     eqvc_weight: float = 0.1
     n_test: int = 1024
@@ -135,11 +146,11 @@ class RunConfig:
             raise ValueError(f"eqvc acts on the parameters of a rectangle, got method {self.method!r}")
         for name in ("n", "steps", "batch", "starts", "width", "tail", "positionwise_width",
                      "n_test", "lr", "coords_lr", "paper_lr", "positionwise_lr", "s", "s_start",
-                     "s_rise", "start_half_width", "min_half_width", "search_steps"):
+                     "s_rise", "start_half_width", "min_half_width", "search_steps", "count"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         for name in ("seed", "warmup", "head_warmup", "mask_weight", "eqvc_weight", "layers",
-                     "depth", "pool", "split", "side"):
+                     "depth", "pool", "split", "side", "hidden"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         for name in ("trial", "s_rise"):
@@ -189,9 +200,26 @@ class RunConfig:
 
 
 def digest(config: RunConfig) -> str:
-    """Ten hexadecimal digits of a hash of all fields."""
-    text = json.dumps(dataclasses.asdict(config), sort_keys=True)
+    """Ten hexadecimal digits of a hash of the fields that are not at their defaults.
+
+    A field that is added later, at its default, leaves the keys of older rows as they are.
+    """
+    text = json.dumps(_changes(dataclasses.asdict(config), dataclasses.asdict(RunConfig())),
+                      sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _changes(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """What differs from the defaults, tables within tables."""
+    out = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            value = _changes(value, defaults[name])
+            if value:
+                out[name] = value
+        elif value != defaults[name]:
+            out[name] = value
+    return out
 
 
 def as_dict(config: RunConfig) -> dict[str, Any]:

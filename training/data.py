@@ -19,6 +19,7 @@ from training.samples import Samples, Source
 
 HELD_BYTES = 2**30  # training images above this are drawn when they are needed
 CHUNK = 256
+VIEWS = 4  # of each image, for the equivariance loss behind a frozen trunk
 
 
 class Part:
@@ -84,35 +85,40 @@ class Prepared:
     validation: Part
     test: Part
     stride: int = 1
+    seed: int = 0
     trunk: FrozenTrunk | None = None
     channels: int | None = None
-    views: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    views: dict[int, tuple[Tensor, ...]] = field(default_factory=dict)
 
     @property
     def classes(self) -> int:
         """Number of labels."""
         return self.source.classes
 
-    def second_views(self, indices: Tensor, moves: Similarity) -> tuple[Tensor, ...]:
+    def second_views(
+        self, indices: Tensor, moves: Similarity, step: int
+    ) -> tuple[Tensor, ...]:
         """Moved views of training images and how they were moved: views, then angle, scale, shift
         and centre.
 
-        Behind a frozen trunk every image has ONE moved view, whose features are computed once.
+        Behind a frozen trunk every image has four moved views, whose features are computed once,
+        and ``step`` says which of them are taken.
         """
         if self.trunk is None:
             samples = self.train.take(indices)
             second = _moved(samples, moves, self.stride)
             return second, moves.angle, moves.scale, moves.shift, moves.center
-        if "all" not in self.views:
-            u = uniforms(streams(0, 3, np.arange(self.train.n)), 0, 4)
+        view = step % VIEWS
+        if view not in self.views:
+            u = uniforms(streams(self.seed, 3 + view, np.arange(self.train.n)), 0, 4)
             fixed = similarity_of_uniforms(torch.from_numpy(u).float())
             features = [
                 self.trunk.features(_moved(self.train.drawn(part), fixed_part(fixed, part),
                                            self.stride))
                 for part in torch.arange(self.train.n).split(CHUNK)]
-            self.views["all"] = (torch.cat(features), fixed.angle, fixed.scale, fixed.shift,
-                                 fixed.center)
-        *views, center = self.views["all"]
+            self.views[view] = (torch.cat(features), fixed.angle, fixed.scale, fixed.shift,
+                                fixed.center)
+        *views, center = self.views[view]
         return (*(v[indices.to(v.device)] for v in views), center)
 
 
@@ -132,11 +138,11 @@ def _kept(config: RunConfig) -> Prepared:
     made = [Part(source, name, chosen, config.device) for name, chosen in parts]
     stride = stride_of(config, source.image, source.grid)
     if not config.freeze:
-        return Prepared(source, *made, stride)
+        return Prepared(source, *made, stride, config.seed)
     trunk = frozen_trunk(config)
     for part in made:
         part.hold(trunk(part.chunks()))
-    return Prepared(source, *made, stride, trunk, made[0].held.images.shape[1])
+    return Prepared(source, *made, stride, config.seed, trunk, made[0].held.images.shape[1])
 
 
 class FrozenTrunk:
@@ -214,7 +220,7 @@ def make_source(config: RunConfig) -> Source:
     if config.data == "shapes":
         from training.shapes_field import ShapeField
 
-        return ShapeField(config.shapes, config.seed)
+        return ShapeField(config.shapes, 0 if config.pool else config.seed)
     image, grid = sizes(config)
     if config.data == "digits":
         from training.digits import Digits

@@ -18,7 +18,9 @@ def facts(config: RunConfig, train: Tensor, test: Tensor) -> dict[str, Any]:
     """The ingredients of the bounds that do not depend on the network.
 
     ``mean_g``: mean over the training truths of :math:`g(a)=\\max_b\\Phi(b,a)` over the rotated
-    rectangles of the grid, twice the exact Rademacher complexity of all functions into them; exact.
+    rectangles of the grid; exact.  Twice the exact Rademacher complexity of all functions into them
+    is this less the mean of the least :math:`\\Phi(b,a)`, which is 0 where the truths are in the
+    family.
     ``floor``: mean missing rate of the best rotated rectangle for the first test truths, exact.
     Both None where positions are ignored or the grid is large.
     """

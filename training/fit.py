@@ -137,6 +137,10 @@ class Training:
 
     def save(self) -> None:
         """A checkpoint of all that the next step depends on (rank 0 alone writes)."""
+        bad = [n for n, v in self.net.named_parameters() if not bool(torch.isfinite(v).all())]
+        if bad:
+            raise TrainingError(f"{self.config.key}: step {self.step}: {bad[0]} is not finite; the "
+                                f"last good checkpoint is in {self.folder}")
         if self.world.rank == 0:
             checkpoint.save(self.folder, f"start{self.start}", key=self.config.key, step=self.step,
                             weights=self.net.state_dict(), state=self.state(),
@@ -183,7 +187,7 @@ class Training:
         mine = fixed_part(moves, share)
         own = Similarity(*(v.to(config.device) for v in
                            (mine.angle, mine.scale, mine.shift, mine.center)))
-        return (*first, *self.data.second_views(batch[share], own))
+        return (*first, *self.data.second_views(batch[share], own, step))
 
     def _step(self, step: int) -> float:
         batch = self.prepared_batch(step)

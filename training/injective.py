@@ -226,15 +226,15 @@ def study(
     *,
     rescaled: bool,
     points: int = 4,
-    rows: int = 128,
+    rows: int = 512,
     steps: int = 200,
     **collisions: Any,
 ) -> dict[str, Any]:
     """Experiment (h) of one trained module at data points ``x (n, C, H, W)``: a plain dict.
 
     Singular values and collisions at the first ``points`` points, orientations and Prop. 4's ratios
-    over all; at the first point also the smallest singular value from rows of the Jacobian (all of
-    them up to ``rows``, else that many: an upper bound), the second route to Lanczos' number.
+    over all; where the Jacobian has at most ``rows`` rows, also the smallest singular value from all
+    of them at the first point, the second route to Lanczos' number.
     ``reversed`` counts the points of orientation -1 whose sign is above rounding.  Cost: HW passes for
     each of the n points, and those of the parts.
 
@@ -256,7 +256,7 @@ def study(
         "sigma_min": min(s["sigma_min"] for s in spectra),
         "sigma_max": max(s["sigma_max"] for s in spectra),
         "lanczos": spectra,
-        "rows": sigma_min_exact(module, x[0], rows=min(rows, x[0].numel()), generator=generator),
+        "rows": sigma_min_exact(module, x[0]) if x[0].numel() <= rows else None,
         "orientations": signs,
         "reversed": sum(s["sign"] < 0 and s["distance"] > ROUNDING for s in signs),
         "prop4": prop4_search(module, x, generator, steps=steps),

@@ -22,11 +22,16 @@ def make_attention(config: RunConfig, channels: int) -> SpatialAttention | None:
     """
     flags = {"residual": config.residual, "rescale": config.rescale}
     if config.method in RECTANGLES:
+        options = {} if config.half_range == "linear" else {"min_half_width": config.min_half_width}
+        if config.hidden:
+            options["hidden"] = config.hidden
         return RectangularAttention(
-            channels, head=HEAD_OF[config.method], s=config.s,
-            start_half_width=config.start_half_width, min_half_width=config.min_half_width, **flags)
+            channels, head=HEAD_OF[config.method], s=config.s, gate=config.gate, shape=config.shape,
+            count=config.count, half_widths=config.half_range,
+            start_half_width=config.start_half_width, **options, **flags)
     if config.method == "positionwise":
-        return PositionwiseAttention(channels, width=config.positionwise_width, **flags)
+        return PositionwiseAttention(channels, width=config.positionwise_width,
+                                     gate=config.gate, **flags)
     if config.method == "cbam":
         return CBAMSpatialAttention(channels)
     if config.method == "simam":

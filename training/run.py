@@ -23,6 +23,7 @@ from training.fit import Training, build, fit, one_thread
 from training.metrics import trivial_predictors
 from training.model import gradient_ratio
 from training.parallel import World
+from training.shapes import REGIMES, ShapesConfig
 
 
 def run_cells(configs: Sequence[RunConfig]) -> list[dict[str, Any]]:
@@ -45,6 +46,13 @@ def run_cells(configs: Sequence[RunConfig]) -> list[dict[str, Any]]:
         rows = [row_of(run, held, trained) for run, held in zip(done, data, strict=True)]
         seconds = round((time.perf_counter() - start) / len(configs), 3)
         return [{**row, "ensemble": len(configs), "seconds": seconds} for row in rows]
+
+
+def regime_of(config: RunConfig) -> str | None:
+    """The name of the configuration's images among :data:`training.shapes.REGIMES`, if it has one."""
+    if config.data != "shapes":
+        return None
+    return next((n for n, changes in REGIMES.items() if ShapesConfig(**changes) == config.shapes), None)
 
 
 def run_cell(config: RunConfig) -> dict[str, Any]:
@@ -78,6 +86,7 @@ def row_of(
         "seed": config.seed,
         "n_test": data.test.n,
         "truth": config.shapes.truth if config.data == "shapes" else config.data,
+        "regime": regime_of(config),
         **facts(config, *masks),
         "train": train,
         "test": test,

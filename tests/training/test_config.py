@@ -18,6 +18,17 @@ def test_keys_tell_configurations_apart():
     assert len({c.key for c in (TINY, *others)}) == 7
 
 
+def test_keys_hash_what_differs_from_the_defaults():
+    """A field that is added later leaves the keys of older rows as they are."""
+    from training.config import _changes
+
+    values = dataclasses.asdict(variant(lr=0.5))
+    found = _changes(values, dataclasses.asdict(RunConfig()))
+    assert found["lr"] == 0.5 and "coords_lr" not in found
+    assert found["shapes"] == {"image": (32, 32), "half_widths": (0.12, 0.26)}
+    assert RunConfig().key.endswith("44136fa355")  # of nothing
+
+
 @pytest.mark.parametrize("config", [RunConfig(), TINY, variant(analyses=("sequences",), eqvc="paper")])
 def test_dictionaries_round_trip(config):
     assert from_dict(json.loads(json.dumps(as_dict(config)))) == config

@@ -55,6 +55,15 @@ def test_a_pool_is_split_by_class(ratio):
     assert np.array_equal(train, again) and not np.array_equal(train, other)
 
 
+def test_splits_share_one_pool():
+    def images(split):
+        held = prepare(variant(pool=40, ratio=60, split=split, seed=split))
+        return {tuple(part.masks[k].flatten().tolist()) + (float(part.images[k].sum()),)
+                for part in (held.train.head(99), held.test.head(99)) for k in range(len(part))}
+
+    assert images(0) == images(1) and len(images(0)) == 40
+
+
 def test_a_larger_ratio_only_adds_images():
     source = ShapeField(SHAPES, 0)
     small, large = (set(pool_split(source, variant(pool=100, ratio=r))[0]) for r in (60, 80))

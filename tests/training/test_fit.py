@@ -182,6 +182,17 @@ def test_a_loss_that_is_not_finite_stops_names_the_step_and_keeps_the_checkpoint
     assert kept.step >= 1 and all(np.isfinite(kept.losses))
 
 
+def test_weights_that_are_not_finite_overwrite_no_checkpoint(tmp_path):
+    config = variant(starts=1)
+    run = Training(config, prepare(config), folder=tmp_path, every=1)
+    run.advance(2)
+    with torch.no_grad():
+        run.net.tail[0].bias[0] = float("nan")
+    with pytest.raises(TrainingError, match="step 2: tail.0.bias is not finite; the last good"):
+        run.save()
+    assert Training(config, prepare(config), folder=tmp_path).step == 2
+
+
 def test_a_last_step_that_ruins_the_weights_is_noticed():
     config = variant(method="positionwise", lr=1e30, warmup=0, steps=1, starts=1)
     with pytest.raises(TrainingError, match="step 1: the loss is (nan|inf)"):

@@ -258,8 +258,7 @@ def test_study_is_plain_and_repeats():
     assert found["sigma_min"] == min(s["sigma_min"] for s in found["lanczos"])
     assert found["rows"]["rows"] == 48 and found["reversed"] == 0
     assert found["lanczos"][0]["sigma_min"] == pytest.approx(found["rows"]["sigma_min"], rel=1e-3)
-    part = study(module, x, generator(), **options, rows=10)["rows"]
-    assert part["bound"] and part["sigma_min"] >= found["rows"]["sigma_min"] - 1e-6
+    assert study(module, x, generator(), **options, rows=10)["rows"] is None
     assert all(p.grad is None for p in module.parameters())
 
 

@@ -134,10 +134,29 @@ def test_analyses_stand_in_the_row():
     row = numbers(run_cell(variant(method="none", steps=2, analyses=("gradcam",))))
     assert 0 <= row["gradcam"]["iou_chosen"] <= row["gradcam"]["iou_best"] <= 1
     assert row["gradcam"]["accuracy"] == row["test"]["accuracy"]
+    both = row["gradcam"]["at"]
+    assert row["gradcam"]["iou_best"] == max(v["iou_best"] for v in both.values()) and len(both) == 2
     row = numbers(run_cell(variant(steps=2, starts=1, analyses=("sequences",))))
     first = [r for r in row["sequences"]["steps"] if r["step"] == 0]
     assert len(first) == 4 and all(r["iou_parameters"] == 1 for r in first)
     assert set(row["sequences"]["summary"]) == {"rotation", "scaling", "translation", "composed"}
+
+
+@pytest.mark.parametrize("change", [{"gate": True}, {"shape": "ellipse"}, {"count": 2},
+                                    {"hidden": 4}, {"half_range": "linear"}])
+def test_options_of_the_module_change_the_run(change, row):
+    found = numbers(run_cell(variant(**change)))
+    assert found["history"][-1] != numbers(row)["history"][-1]
+    assert found["key"] != row["key"]
+
+
+def test_regimes_are_named():
+    from training.run import regime_of
+    from training.shapes import REGIMES, ShapesConfig
+
+    for name, changes in REGIMES.items():
+        assert regime_of(variant(shapes=ShapesConfig(**changes))) == name
+    assert regime_of(TINY) is None and regime_of(variant(data="digits")) is None
 
 
 def test_layers_before_and_after_the_attention():

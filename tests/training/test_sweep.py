@@ -99,7 +99,7 @@ def test_splits_are_the_design_of_table_1():
         for split in range(5):
             found = {(c.method, c.eqvc) for c in configs if (c.ratio, c.split) == (ratio, split)}
             assert found == {("none", "none"), ("positionwise", "none"), ("rectangle", "none"),
-                             ("rectangle", "paper"), ("oracle", "none")}
+                             ("rectangle", "quotient"), ("oracle", "none")}
 
 
 def test_every_regime_has_the_lower_and_the_upper_row():
