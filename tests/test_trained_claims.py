@@ -5,9 +5,15 @@ import json
 import pytest
 
 from theory.claims import ledger_4_measured as measured
+from theory.claims import ledger_5_1_h1 as premise
+from theory.claims import ledger_5_1_trained as h1
 from theory.claims import ledger_6_trained as trained
 from theory.repeats import paired
 
+MEASURES = [h1.regimes_measurement, h1.random_labels_measurement, h1.masks_measurement,
+            trained.splits_measurement, trained.depth_measurement, trained.sequences_measurement,
+            trained.trained_injectivity_measurement, trained.digits_measurement,
+            premise.h1_measurement]
 SHAPES = {"truth": "rotated", "noise": 0.1, "binding": "far", "image": [64, 64]}
 
 
@@ -20,7 +26,8 @@ def folder(tmp_path, monkeypatch):
 def row(method="rectangle", seed=0, loss=0.01, miss=0.02, iou=0.5, accuracy=0.9, config=None, **more):
     part = {"loss": loss, "missing_rate": miss, "iou": iou, "iou_best": None if iou is None else iou + 0.1,
             "accuracy": accuracy}
-    return {"kind": "training", "method": method, "seed": seed, "n": 64, "area_fraction": 0.06,
+    return {"kind": "training", "method": method, "seed": seed, "n": 64, "grid": [8, 8],
+            "train_areas": {"2": 1, "6": 1}, "floor": None,
             "train": part, "test": part,
             "config": {"shapes": SHAPES, "eqvc": "none", "rescale": True, **(config or {})}, **more}
 
@@ -30,30 +37,67 @@ def write(folder, name, *found):
 
 
 def test_without_rows_nothing_is_measured(folder):
-    assert [measure() for measure in trained.MEASURES] == [None] * len(trained.MEASURES)
+    assert [measure() for measure in MEASURES] == [None] * len(MEASURES)
 
 
-def test_regimes_are_told_apart_by_what_differs_from_the_default(folder):
-    local = {**SHAPES, "binding": "local"}
-    noisy = {**SHAPES, "noise": 0.4}
-    rows = []
+def test_regimes_by_what_the_oracle_reaches(folder):
+    rows = [row("oracle", loss=0.5, regime="noisy"), row("oracle", loss=0.0, regime="needed")]
     for method in ("rectangle", "positionwise"):
-        rows += [row(method, seed, miss=0.01) for seed in range(3)]  # holds
-        rows += [row(method, seed, miss=0.05, config={"shapes": local}) for seed in range(2)]  # fails
-        rows += [row(method, 0, loss=1.3, config={"shapes": noisy})]  # silent
+        rows += [row(method, seed, miss=0.01, regime="needed") for seed in range(3)]  # all
+        rows += [row(method, seed, miss=0.05, regime="local") for seed in range(2)]  # none
+        rows += [row(method, 0, loss=0.55, miss=0.01, regime="noisy")]  # small beside the oracle's
+        rows += [row(method, 1, loss=0.61, miss=0.01, regime="noisy")]  # not small
+        rows += [row(method, 0, loss=1.3, regime="ring")]  # silent
+        rows += [row(method, seed, miss=0.01 + 0.04 * seed, regime="many") for seed in range(2)]
     write(folder, "regimes", *rows)
-    found = trained.regimes_measurement()
-    assert found.numbers["rectangle, default: fits"] == found.numbers["rectangle, default: hits"] == 3
-    assert found.numbers["positionwise, binding local: fits"] == 2
-    assert found.numbers["positionwise, binding local: hits"] == 0
-    assert found.numbers["rectangle, noise 0.4: fits"] == 0
-    assert "in 1 of 3 regimes" in found.text and "1 fewer (binding local)" in found.text
+    found = h1.regimes_measurement()
+    counts = {k: (v["runs"], v["premise"], v["conclusion"]) for k, v in found.numbers.items()}
+    assert counts["rectangle, needed"] == (3, 3, 3)
+    assert counts["positionwise, local"] == (2, 2, 0)
+    assert counts["rectangle, noisy"] == (2, 1, 1)
+    assert counts["rectangle, ring"] == (1, 0, 0)
+    assert counts["rectangle, many"] == (2, 2, 1)
+    assert "in 2 (needed, noisy)" in found.text and "some do in 1 (many)" in found.text
+    assert "none does in 1 (local)" in found.text and "small loss in 1" in found.text
 
 
-def test_a_tie_at_the_bar_is_no_hit(folder):
-    assert trained.premise_and_conclusion([row(miss=0.03)]) == (1, 0)  # half of 0.06, not below
-    assert trained.premise_and_conclusion([row(miss=0.0299)]) == (1, 1)
-    assert trained.premise_and_conclusion([row(loss=0.1, miss=0.0)]) == (0, 0)
+def test_correlation_along_training():
+    history = [{"step": k, "loss": 1 / (k + 1), "missing_rate": 0.1 - 0.01 * k} for k in range(5)]
+    assert h1.along_training({"history": history}) == pytest.approx(1)
+    turned = [{**h, "missing_rate": 0.1 - h["missing_rate"]} for h in history]
+    assert h1.along_training({"history": turned}) == pytest.approx(-1)
+    assert h1.along_training({"history": [{"loss": 0.1, "missing_rate": None}] * 5}) is None
+
+
+def test_a_tie_at_the_bar_is_no_hit():
+    assert premise.premise_and_conclusion([row(miss=0.03125)]) == (1, 0)  # half of 4/64, not below
+    assert premise.premise_and_conclusion([row(miss=0.0312)]) == (1, 1)
+    assert premise.premise_and_conclusion([row(loss=0.1, miss=0.0)]) == (0, 0)
+
+
+def test_the_floor_counts_for_rectangles_only():
+    """Area 4/64, floor 0.02: the bar is 0.02 + (0.0625 - 0.02) / 2 = 0.04125 for rectangles."""
+    assert premise.finds_the_object(row(miss=0.041, floor=0.02))
+    assert not premise.finds_the_object(row(miss=0.0415, floor=0.02))
+    assert not premise.finds_the_object(row("positionwise", miss=0.041, floor=0.02))
+
+
+def test_h1_is_counted_by_truth_and_size(folder):
+    write(folder, "training", *(row(m, s, miss=0.01 if n == 64 else 0.05, n=n, supervision="label",
+                                    truth="rotated")
+                                for m in ("rectangle", "positionwise") for s in (0, 1) for n in (64, 256)))
+    numbers = premise.h1_measurement().numbers
+    assert numbers["rectangle, rotated, N = 64"] == {"runs": 2, "premise": 2, "conclusion": 2}
+    assert numbers["positionwise, rotated, N = 256"]["conclusion"] == 0
+
+
+def test_masks_beside_labels(folder):
+    write(folder, "training", *(row(m, s, miss=v, n=64, supervision=u, truth="rotated")
+                                for m in ("rectangle", "positionwise") for s in (0, 1)
+                                for u, v in (("label", 0.06), ("mask", 0.02))))
+    found = h1.masks_measurement().numbers["rectangle, N = 64"]
+    assert found["missing rate, label"] == pytest.approx(0.06)
+    assert found["missing rate, mask"] == pytest.approx(0.02)
 
 
 def test_splits_are_paired(folder):
@@ -64,7 +108,7 @@ def test_splits_are_paired(folder):
             base = 0.5 + rng[split]
             for method, gain, eqvc in (("none", 0, "none"), ("positionwise", 0.01, "none"),
                                        ("rectangle", 0.05 + 0.01 * split, "none"),
-                                       ("rectangle", 0.06, "paper")):
+                                       ("rectangle", 0.06, "quotient")):
                 rows.append(row(method, split, accuracy=base + gain,
                                 config={"ratio": ratio, "split": split, "eqvc": eqvc}))
     write(folder, "splits", *rows)
@@ -94,17 +138,18 @@ def test_depths(folder):
 
 def test_sequences_tell_the_losses_apart(folder):
     def sequence(value):
-        return {"summary": {"composed": {"iou": value, "iou_ceiling": 0.8, "correlation": value,
-                                         "second_difference_map": 1 - value}}}
+        return {"summary": {"composed": {"iou_truth": value, "correlation": value, "centre_error": 0.1,
+                                         "second_difference_centre": 1 - value}}}
 
     write(folder, "sequences", row(sequences=sequence(0.5)),
           row(config={"eqvc": "paper"}, sequences=sequence(0.6)),
           row(config={"eqvc": "quotient"}, sequences=sequence(0.7)),
           row("positionwise", sequences={"summary": {"composed": {
-              "iou": None, "iou_ceiling": None, "correlation": None, "second_difference_map": None}}}))
+              "iou_truth": None, "correlation": None, "centre_error": None,
+              "second_difference_centre": None}}}))
     found = trained.sequences_measurement()
-    assert {k: v["IoU"] for k, v in found.numbers.items()} == {
-        "rectangle": 0.5, "rectangle+EQVC": 0.6, "rectangle+EQVC (quotient)": 0.7}
+    assert {k: v["iou_truth"] for k, v in found.numbers.items()} == {
+        "rectangle": 0.5, "rectangle+EQVC (paper)": 0.6, "rectangle+EQVC": 0.7}
 
 
 def test_orientations_are_counted(folder):
@@ -128,6 +173,6 @@ def test_digits_and_random_labels(folder):
     assert numbers["rectangle"] == {"accuracy": 0.8, "IoU": 0.5}
     assert "Grad-CAM's best IoU 0.30" in trained.digits_measurement().text
     write(folder, "random_labels", row(accuracy=0.25), row("none", accuracy=0.3, iou=None))
-    numbers = trained.random_labels_measurement().numbers
+    numbers = h1.random_labels_measurement().numbers
     assert numbers["none, N = 64"]["test IoU"] is None
     assert numbers["rectangle, N = 64"]["test accuracy"] == 0.25

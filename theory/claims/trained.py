@@ -1,0 +1,33 @@
+"""Committed rows of trainings: picking them, and means with intervals in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import mean
+from typing import Any
+
+from theory.claims.ledger_4_measured import finite, rows
+from theory.repeats import t_interval
+
+Row = dict[str, Any]
+
+
+def trained(name: str, **where: Any) -> list[Row]:
+    """The training rows of a file whose fields (or those of their configuration) have these values."""
+    return [r for r in rows(name) if r.get("kind") == "training" and all(
+        r.get(k, (r.get("config") or {}).get(k)) == v for k, v in where.items())]
+
+
+def span(values: list[float], digits: int = 2) -> str:
+    """The mean, with half of its 95 % t interval from three runs on."""
+    text = f"{mean(values):.{digits}f}"
+    if len(values) < 3:
+        return text
+    found = t_interval(values)
+    return f"{text} ± {(found.high - found.low) / 2:.{digits}f}"
+
+
+def values_of(found: Iterable[Row], part: str, name: str) -> list[float]:
+    """The finite values of a number in a part ("train", "test") of rows."""
+    values = [(r.get(part) or {}).get(name) for r in found]
+    return [v for v in values if finite(v)]
