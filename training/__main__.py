@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +35,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--method", choices=METHODS, help="(default: rectangle)")
     run.add_argument("--n", type=int, help="training images (default: 1024)")
     run.add_argument("--seed", type=int, help="integer >= 0 (default: 0)")
-    run.add_argument("--config", metavar="FILE", help="a .json or .toml file of settings")
+    run.add_argument("--config", metavar="FILE",
+                     help="a .json or .toml file of settings, laid over the preset's")
     run.add_argument("--every", type=int, default=200, help="steps between checkpoints (default: 200)")
     run.add_argument("--tensorboard", metavar="DIR", help="also write the loss there")
     run.add_argument("--out", metavar="DIR", help="(default: runs/training/KEY OF THE RUN)")
@@ -42,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     sweep.add_argument("--experiment", action="append", choices=(*EXPERIMENTS, "all"), default=None,
                        help="may be repeated (default: theorem-1, or none with --grid)")
     sweep.add_argument("--grid", action="append", default=[], metavar="KEY=V1,V2",
-                       help="an axis of a grid of your own, e.g. n=64,256 or shapes.truth=l,star; "
+                       help="an axis of a grid of your own, e.g. n=64,256 or shapes.noise=0.1,0.3; "
                             "may be repeated; with --experiment, changes each of its cells")
     sweep.add_argument("--jobs", type=int, default=2,
                        help="worker processes of one thread; rows do not depend on it (default: 2)")
@@ -56,7 +58,8 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--preset", choices=PRESETS, default="cpu",
                              help="size: steps, seeds, images, device (default: cpu)")
         command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
-                             help="change a field of the configuration, e.g. steps=100 or "
+                             help="change a field of training.config.RunConfig (shapes.FIELD: of "
+                                  "training.shapes.ShapesConfig), e.g. steps=100 or "
                                   "shapes.noise=0.2; may be repeated")
     bench = commands.add_parser("bench", help="latency of the modules; ratios", **style)
     bench.add_argument("--repeats", type=int, default=50, help="(default: 50)")
@@ -98,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"python -m training: error: {error}", file=sys.stderr)
         return 2
-    except (OSError, RuntimeError, ImportError) as error:
+    except (OSError, RuntimeError, ImportError, MemoryError) as error:
         print(f"python -m training: error: {error}", file=sys.stderr)
         return 1
 
@@ -112,7 +115,9 @@ def _experiments(args: argparse.Namespace) -> int:
 
 def configuration(args: argparse.Namespace) -> RunConfig:
     """The configuration of ``run``: preset, then file, then options, then --set."""
-    base = from_file(args.config) if args.config else RunConfig(**SIZES[args.preset])
+    base = RunConfig(**SIZES[args.preset])
+    if args.config:
+        base = from_file(args.config, base)
     named = {name: getattr(args, name) for name in ("method", "n", "seed")
              if getattr(args, name) is not None}
     changes = changed(base, args.set)
@@ -126,11 +131,14 @@ def _run(args: argparse.Namespace) -> int:
     if args.every < 1:
         raise ValueError(f"every must be at least 1, got {args.every}")
     config = configuration(args)
+    require_device(config.device)
     from training.single import run
 
     folder = Path(args.out or f"runs/training/{config.key}")
     row = run(config, folder, every=args.every, tensorboard=args.tensorboard)
     if row is not None:
+        for name in row["skipped"]:
+            print(f"skipped: {name}", file=sys.stderr)
         test = row["test"]
         shown = [f"{name} {test[name]:.3f}" for name in ("accuracy", "missing_rate", "iou")
                  if test.get(name) is not None]
@@ -148,8 +156,14 @@ def _sweep(args: argparse.Namespace) -> int:
     if not names:
         plans = [("grid", "grid", [_replaced(RunConfig(**SIZES[args.preset]), changes)])]
     plans = [(name, file, _on_axes(configs, axes)) for name, file, configs in plans]
-    on_gpu = any(config.device.startswith("cuda") for _, _, configs in plans for config in configs)
-    size = args.ensemble or (8 if on_gpu else 1)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError("sweep has worker processes of its own (--jobs): start it without torchrun, "
+                         "which is for run")
+    devices = {config.device for _, _, configs in plans for config in configs}
+    for device in devices:
+        require_device(device)
+    on_gpu = devices != {"cpu"}
+    size = args.ensemble if args.ensemble is not None else (8 if on_gpu else 1)
     jobs = 1 if on_gpu else args.jobs
     from training.sweep import processes, sweep
 
@@ -160,6 +174,17 @@ def _sweep(args: argparse.Namespace) -> int:
             print(f"{name}: {done.written} rows written, {done.found} already there, "
                   f"{done.seconds:.1f} s: {out}", flush=True)
     return 0
+
+
+def require_device(device: str) -> None:
+    """ValueError where the device is a GPU and this machine has none."""
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ValueError(f"device={device} needs a GPU that this torch ({torch.__version__}) can use, "
+                         "and there is none: take --preset cpu or --set device=cpu")
 
 
 def _axis(text: str) -> tuple[str, list[str]]:

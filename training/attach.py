@@ -78,7 +78,8 @@ def attach(
         The attention module; its parameters are also the model's.
 
     Raises:
-        ValueError: no such layer (near names are suggested); something is attached there already;
+        ValueError: no such layer (near names are suggested); an attention that cannot take the
+            layer's features; something is attached there already;
             an output that is not ``(n, C, H, W)`` or has its channels last; channels that are not
             those that the attention was built for; a layer that does not run; a model whose
             default pass fails (give ``example``).
@@ -115,12 +116,35 @@ def attach(
     if isinstance(attention, SpatialAttention) and attention.channels != channels:
         raise ValueError(f"layer {at!r} has {channels} channels, the attention was built for "
                          f"{attention.channels}")
+    attention = attention.to(features.device, _weights_dtype(layer, model))
+    _try(attention, features, at)
     if registry is None:
         registry = Attached()
         setattr(model, PREFIX, registry)
-    registry[key] = attention.to(features.device, _weights_dtype(layer, model)).train(model.training)
+    registry[key] = attention.train(model.training)
     registry.hooks[key] = layer.register_forward_hook(AttendOutput(attention, at))
     return attention
+
+
+def _try(attention: nn.Module, features: Tensor, at: str) -> None:
+    """Run the attention once on features of the layer, so that what cannot work says so now.
+
+    The oracle is left out: it works only with masks.
+    """
+    if hasattr(attention, "truth"):
+        return
+    try:
+        with torch.no_grad(), evaluating(attention):
+            out = attention(features)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"the attention does not take the features of layer {at!r}, "
+                         f"{tuple(features.shape)}: {error}") from error
+    if not isinstance(out, Tensor) or out.shape != features.shape:
+        got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        raise ValueError(f"the attention must keep the shape {tuple(features.shape)} of layer {at!r}, "
+                         f"got {got}")
+    if isinstance(attention, SpatialAttention):
+        attention.last = None
 
 
 def detach(model: nn.Module, at: str | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -161,6 +162,11 @@ class RunConfig:
                              f"{self.layers}, got {self.depth}")
         if not 0 < self.ratio < 100:
             raise ValueError(f"ratio is a percentage in (0, 100), got {self.ratio}")
+        if self.data == "shapes" and self.backbone != "small":
+            raise ValueError(f"data=shapes goes with backbone=small, whose grid its truths are drawn "
+                             f"for; {self.backbone} takes data=digits, folder or pets")
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", self.device):
+            raise ValueError(f"device must be cpu, cuda or cuda:NUMBER, got {self.device!r}")
         if self.data in ("folder", "pets") and not self.root:
             raise ValueError(f"data={self.data} needs root=FOLDER, got none")
         for name in ("freeze", "at"):
@@ -237,9 +243,24 @@ def from_dict(values: dict[str, Any]) -> RunConfig:
     inner = {f.name for f in dataclasses.fields(ShapesConfig)}
     shapes = values.get("shapes", {})
     for name, held in ((sorted(set(values) - known), "RunConfig"),
-                       (sorted(set(shapes) - inner), "shapes")):
+                       (sorted(set(shapes) - inner) if isinstance(shapes, dict) else [], "shapes")):
         if name:
             raise ValueError(f"unknown setting {name[0]!r} in {held}")
+    if not isinstance(shapes, dict):
+        raise ValueError(f"shapes is a table of settings, got {shapes!r}")
+    _check_types(shapes, dataclasses.asdict(ShapesConfig()), "shapes.")
+    _check_types(values, dataclasses.asdict(RunConfig()), "")
     fixed = {k: tuple(v) if isinstance(v, list) else v for k, v in shapes.items()}
     rest = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "shapes"}
     return RunConfig(**rest, shapes=ShapesConfig(**fixed))
+
+
+def _check_types(values: dict[str, Any], defaults: dict[str, Any], prefix: str) -> None:
+    for name, value in values.items():
+        wanted = type(defaults[name])
+        if wanted is dict:
+            continue
+        given = tuple if type(value) is list else type(value)
+        if given is not wanted and not (wanted is float and given is int):
+            raise ValueError(f"{prefix}{name} must be of type {wanted.__name__} like "
+                             f"{defaults[name]!r}, got {value!r}")

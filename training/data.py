@@ -135,6 +135,10 @@ def _kept(config: RunConfig) -> Prepared:
         parts = [("train", np.arange(_at_most(source, "train", config.n))),
                  ("validation", np.arange(_at_most(source, "validation", config.n_test))),
                  ("test", np.arange(_at_most(source, "test", config.n_test)))]
+    for what, (_, chosen) in (("training", parts[0]), ("test", parts[2])):
+        if not len(chosen):
+            raise ValueError(f"no {what} images are left (pool {config.pool}, ratio {config.ratio}, "
+                             f"n {config.n}, n_test {config.n_test})")
     made = [Part(source, name, chosen, config.device) for name, chosen in parts]
     stride = stride_of(config, source.image, source.grid)
     if not config.freeze:

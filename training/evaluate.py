@@ -36,7 +36,7 @@ def brief(net: nn.Module, samples: Samples) -> dict[str, Any]:
         loss = nn.functional.cross_entropy(logits.float(), samples.labels)
     net.train(was)
     out = {"loss": float(loss), "missing_rate": None, "iou": None}
-    if found is not None:
+    if found is not None and bool((samples.masks != IGNORED).any()):
         hit = rates(found.hard_mask().cpu(), samples.masks.cpu())
         out |= {"missing_rate": hit["missing_rate"], "iou": hit["iou"]}
     return out

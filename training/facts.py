@@ -24,6 +24,9 @@ def facts(config: RunConfig, train: Tensor, test: Tensor) -> dict[str, Any]:
     ``floor``: mean missing rate of the best rotated rectangle for the first test truths, exact.
     Both None where positions are ignored or the grid is large.
     """
+    if not all(bool((masks != 0).any()) for masks in (train, test)):  # no truth to speak of
+        return {"grid": list(train.shape[1:]), **dict.fromkeys(
+            ("area_fraction", "max_area", "train_areas", "mean_g", "floor"))}
     areas = (train == 1).flatten(1).sum(1)
     test_areas = (test == 1).flatten(1).sum(1)
     values, counts = np.unique(areas.numpy(), return_counts=True)

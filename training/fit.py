@@ -139,8 +139,8 @@ class Training:
         """A checkpoint of all that the next step depends on (rank 0 alone writes)."""
         bad = [n for n, v in self.net.named_parameters() if not bool(torch.isfinite(v).all())]
         if bad:
-            raise TrainingError(f"{self.config.key}: step {self.step}: {bad[0]} is not finite; the "
-                                f"last good checkpoint is in {self.folder}")
+            raise TrainingError(f"{self.config.key}: step {self.step}: {bad[0]} is not finite"
+                                f"{self._kept()}")
         if self.world.rank == 0:
             checkpoint.save(self.folder, f"start{self.start}", key=self.config.key, step=self.step,
                             weights=self.net.state_dict(), state=self.state(),
@@ -195,13 +195,19 @@ class Training:
         loss = self.loss(*batch) / size
         mean = self.world.sum_scalar(loss.detach())
         if not math.isfinite(mean):
-            kept = "" if self.folder is None else f"; the last good checkpoint is in {self.folder}"
-            raise TrainingError(f"{self.config.key}: step {step}: the loss is {mean}{kept}")
+            raise TrainingError(f"{self.config.key}: step {step}: the loss is {mean}{self._kept()}")
         self.optimizer.zero_grad()
         loss.backward()
         self.world.sum_gradients(self.net.parameters())
         self.optimizer.step()
         return mean
+
+    def _kept(self) -> str:
+        if self.folder is None:
+            return ""
+        if not (self.folder / f"start{self.start}.json").is_file():
+            return "; there is no checkpoint yet"
+        return f"; the last good checkpoint is in {self.folder}"
 
     def remember(self, step: int) -> None:
         """One more moment of the history."""

@@ -48,7 +48,8 @@ class ImageFolder(FileSource):
         seed: of the split.
         skip_bad: leave out images that cannot be read (or whose mask cannot); ``skipped`` names
             them.  The others stay in the split they had.
-        classes: how many labels there are, where labels are numbers; default the largest + 1.
+        classes: how many labels there are, where labels are numbers; default the largest + 1, and
+            at most as many as there are images.
 
     Attributes:
         names: of the classes, by label.
@@ -163,7 +164,7 @@ def _labels(root: Path, names: list[str], classes: int | None) -> tuple[list[int
     given = _read_table(table, names) if table.is_file() else _by_folder(root, names)
     if table.is_file() and all(re.fullmatch(r"-?\d+", text) for text in given):
         numbers = [int(text) for text in given]
-        count = max(numbers) + 1 if classes is None else classes
+        count = min(max(numbers) + 1, len(numbers)) if classes is None else classes
         for name, number in zip(names, numbers, strict=True):
             if not 0 <= number < count:
                 raise ValueError(f"labels must be in 0..{count - 1}, got {number} for {name}")

@@ -70,8 +70,8 @@ def row_of(
     train, _ = evaluate(call, data.train, boxes=False, world=world)
     threshold = None
     if data.validation.n and config.method != "none":
-        _, counts = evaluate(call, data.validation, boxes=False, world=world)
-        threshold = counts.choose_threshold()
+        seen, counts = evaluate(call, data.validation, boxes=False, world=world)
+        threshold = counts.choose_threshold() if seen["images"] else None
     test, _ = evaluate(call, data.test, threshold=threshold, world=world)
     masks = [part.all_masks() for part in (data.train, data.test)]
     fresh = build(config, data, run.start)
@@ -90,7 +90,8 @@ def row_of(
         **facts(config, *masks),
         "train": train,
         "test": test,
-        "trivial": trivial_predictors(*masks),
+        "trivial": trivial_predictors(*masks) if all((m != 0).any() for m in masks) else None,
+        "skipped": list(getattr(data.source, "skipped", ())),
         "gradient_ratio_start": gradient_ratio(fresh, few.images, few.labels),
         "gradient_ratio_end": gradient_ratio(net, few.images, few.labels),
         "history": run.history,

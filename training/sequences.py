@@ -97,8 +97,12 @@ def follow(
     * ``iou_truth``: of the mask found and the moved truth, over the cells that are known in it.
     * ``second_difference_centre``, ``_map``, ``_parameters``: how smoothly it follows: centre, map f
       (root mean square over its cells, as a share of the map's own) and parameters, taken back to
-      the first image, at steps k-1, k, k+1: size of ``z_{k-1} - 2 z_k + z_{k+1}``.  0 for who follows
-      exactly, or drifts steadily; None at the ends of the path.
+      the first image, at steps k-1, k, k+1: size of ``z_{k-1} - 2 z_k + z_{k+1}``.  0 for the centre
+      and parameters of who follows exactly or drifts steadily (resampling keeps a map's above 0);
+      None at the ends of the path.
+
+    What does not look at the image (the whole grid, a fixed rectangle) is smooth and may even have an
+    ``iou`` above ``iou_ceiling``: ``iou_truth`` tells it from what follows.
 
     Two empty masks have IoU 0 (``empty`` is their share among the masks found): nothing follows.
 

@@ -9,14 +9,17 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from training.config import RunConfig, from_dict
+from training.config import RunConfig, as_dict, from_dict
 
 
-def from_file(path: str | Path) -> RunConfig:
-    """A configuration from a JSON or TOML file; a row or a run's ``config.json`` will do.
+def from_file(path: str | Path, base: RunConfig | None = None) -> RunConfig:
+    """A configuration from a JSON or TOML file, whose settings are laid over ``base``.
+
+    A row, or a run's ``config.json``, will do.
 
     Raises:
-        ValueError: another suffix, a file that cannot be parsed, an unknown field; names the file.
+        ValueError: no such file, another suffix, a file that cannot be parsed, an unknown field, a
+            value of another type; names the file.
     """
     path = Path(path)
     try:
@@ -27,10 +30,14 @@ def from_file(path: str | Path) -> RunConfig:
             values = json.loads(text)
         else:
             raise ValueError("a configuration is a .json or .toml file")
-        if not isinstance(values, dict):
+        if not isinstance(values, dict) or not isinstance(values.get("config", {}), dict):
             raise ValueError("a configuration is a table of settings")
-        return from_dict(values.get("config", values))
-    except (ValueError, TypeError) as error:
+        values = values.get("config", values)
+        under = as_dict(base or RunConfig())
+        if isinstance(values.get("shapes"), dict):
+            values = {**values, "shapes": {**under["shapes"], **values["shapes"]}}
+        return from_dict({**under, **values})
+    except (ValueError, TypeError, OSError) as error:
         raise ValueError(f"{path}: {error}") from error
 
 
@@ -62,7 +69,8 @@ def changed(config: Any, settings: list[str]) -> dict[str, Any]:
 def _value(config: Any, name: str, shown: str, text: str) -> Any:
     known = {f.name for f in dataclasses.fields(config)}
     if name not in known or dataclasses.is_dataclass(getattr(config, name)):
-        raise ValueError(f"unknown setting {shown!r}; known: {', '.join(sorted(known))}")
+        raise ValueError(f"unknown setting {shown!r}; known: {', '.join(sorted(known))} "
+                         "(shapes.FIELD for those of shapes)")
     now = getattr(config, name)
     if isinstance(now, str):
         return text
@@ -80,5 +88,5 @@ def _value(config: Any, name: str, shown: str, text: str) -> Any:
             isinstance(v, int | float) and not (type(v) is float and type(w) is int)
             for v, w in zip(value, now, strict=True))
     if not same:
-        raise ValueError(f"{shown} must be a {type(now).__name__} like {now!r}, got {text!r}")
+        raise ValueError(f"{shown} must be of type {type(now).__name__} like {now!r}, got {text!r}")
     return value

@@ -47,13 +47,16 @@ def run(
         TrainingError: the loss is not finite; the last good checkpoint stays.
     """
     with world(config.device) as here:
-        _claim(config, folder, here)
+        _check(config, folder)
         if (folder / ROW).is_file():
             return read_json(folder / ROW) if here.first else None
         if here.device.type == "cuda":
             torch.cuda.set_device(here.device)
         start = time.perf_counter()
         data = prepare(config)
+        build(config, data)
+        here.wait()
+        _claim(config, folder, here)
         with Progress(config.gradient_steps, config.key) if here.first else nullcontext() as shown:
             done = fit(config, data, world=here, folder=folder / "checkpoints", every=every,
                        tell=_Teller(shown) if here.first else None)
@@ -83,6 +86,9 @@ def load(folder: str | Path) -> tuple[RunConfig, Predictor]:
     if not (folder / ROW).is_file():
         raise CheckpointError(f"{folder} holds no finished run (no {ROW})")
     config = from_dict(read_json(folder / "config.json"))
+    if config.method == "oracle":
+        raise CheckpointError(f"{folder} is a run of the oracle, which is given the true masks: it "
+                              "cannot look at images without")
     source, (image, grid) = make_source(config), sizes(config)
     trunk = frozen_trunk(config) if config.freeze else None
     channels = None if trunk is None else trunk.features(torch.zeros(1, 3, *image)).shape[1]
@@ -128,22 +134,26 @@ class _Teller:
         self.progress.tell(self.done, loss)
 
 
-def _claim(config: RunConfig, folder: Path, here: World) -> None:
-    """Make the folder this run's, or find that it is."""
+def _check(config: RunConfig, folder: Path) -> None:
+    """Whether the folder is free or this run's.  One whose run has not begun is free."""
     path = folder / "config.json"
-    if here.first and not path.is_file():
+    if not path.is_file():
         if folder.is_dir() and any(folder.iterdir()):
             raise CheckpointError(f"{folder} is not empty and holds no run (no config.json)")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, (json.dumps(as_dict(config), indent=1) + "\n").encode())
-    here.wait()
-    held = read_json(path)
-    wanted = as_dict(config)
+        return
+    held, wanted = read_json(path), as_dict(config)
     differ = [k for k in wanted if held.get(k) != wanted[k]]
-    if differ:
+    if differ and {p.name for p in folder.iterdir()} != {"config.json"}:
         name = differ[0]
         raise CheckpointError(f"{folder} holds another configuration: {', '.join(differ)} "
                               f"({name} is {held.get(name)!r} there, {wanted[name]!r} here)")
+
+
+def _claim(config: RunConfig, folder: Path, here: World) -> None:
+    if here.first:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / "config.json", (json.dumps(as_dict(config), indent=1) + "\n").encode())
+    here.wait()
 
 
 def _write_weights(folder: Path, weights: dict[str, Tensor]) -> None:

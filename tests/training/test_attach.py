@@ -310,8 +310,12 @@ def test_arguments_that_will_not_do(net):
         attach(net, at="stem", attention=Gate)
 
 
-def test_an_attention_that_changes_the_shape_is_named(net, images):
-    attach(net, at="stem", attention=lambda channels: nn.Conv2d(channels, 2, 1))
+def test_an_attention_that_changes_the_shape_later_is_named(net, images):
+    class Narrows(nn.Module):
+        def forward(self, x):
+            return x if x.shape[-1] > 8 else x[:, :2]
+
+    attach(net, at="stem", attention=Narrows())
     with pytest.raises(ValueError, match=r"'stem' must return .* \(2, 6, 8, 8\), got shape \(2, 2, 8, 8\)"):
         net(images)
 
@@ -356,3 +360,16 @@ def test_distributed_training_sees_the_attention(net, images):
     finally:
         dist.destroy_process_group()
     assert torch.allclose(attention.mix.weight.grad, alone) and alone.abs().sum() > 0
+
+
+@pytest.mark.parametrize(("layer", "attention", "message"), [
+    (nn.Conv2d(3, 4, 1), lambda c: nn.Conv2d(3, c, 1), "does not take the features of layer '0'"),
+    (nn.Conv2d(3, 4, 1), lambda c: nn.Conv2d(c, 2, 1), "must keep the shape"),
+    (nn.AdaptiveAvgPool2d(1), RectangularAttention, "features of layer '0'.*Eq. 5 needs"),
+])
+def test_what_cannot_work_is_refused_when_it_is_attached(layer, attention, message):
+    net = nn.Sequential(layer, nn.Flatten())
+    before = sorted(net.state_dict())
+    with pytest.raises(ValueError, match=message):
+        attach(net, at="0", attention=attention, example=torch.rand(1, 3, 6, 6))
+    assert sorted(net.state_dict()) == before and not hasattr(net, PREFIX)

@@ -9,7 +9,7 @@ import pytest
 from sims.rows import read_rows
 from training.__main__ import main
 from training.config import RunConfig
-from training.experiments import EXPERIMENTS
+from training.experiments import EXPERIMENTS, SIZES
 
 TINY = [f"--set={s}" for s in ("steps=2", "n_test=8", "batch=8", "width=4", "tail=4", "starts=1",
                                "shapes.image=(32,32)", "shapes.half_widths=(0.12,0.26)")]
@@ -77,7 +77,8 @@ def test_configuration_files_and_options(tmp_path):
     path.write_text(json.dumps({"steps": 7, "method": "cbam"}))
     read = parser().parse_args
     found = configuration(read(["run", "--config", str(path), "--seed", "3", "--set", "batch=5"]))
-    assert found == RunConfig(steps=7, method="cbam", seed=3, batch=5)
+    preset = {**SIZES["cpu"], "steps": 7}
+    assert found == RunConfig(**preset, method="cbam", seed=3, batch=5)
     assert configuration(read(["run", "--preset", "gpu"])).device == "cuda"
 
 
@@ -88,6 +89,11 @@ def test_configuration_files_and_options(tmp_path):
     (["--every", "0"], "every must be at least 1, got 0"),
     (["--method", "oracle", "--set", "supervision=mask"], "needs a map to learn"),
     (["--set", "data=folder"], "needs root=FOLDER"),
+    (["--preset", "gpu"], "needs a GPU"),
+    (["--set", "device=tpu"], "device must be cpu, cuda or cuda:NUMBER"),
+    (["--set", "backbone=efficientnet-lite0"], "data=shapes goes with backbone=small"),
+    (["--set", "pool=1"], "images are left (pool 1"),
+    (["--config", "nowhere.json"], "nowhere.json"),
 ])
 def test_bad_arguments(arguments, message, tmp_path, capsys):
     assert main(["run", *arguments, "--out", str(tmp_path / "run")]) == 2
@@ -96,7 +102,8 @@ def test_bad_arguments(arguments, message, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("arguments", [["--grid", "n"], ["--grid", "speed=1"], ["--jobs", "0"]])
+@pytest.mark.parametrize("arguments", [["--grid", "n"], ["--grid", "speed=1"], ["--jobs", "0"],
+                                       ["--ensemble", "0"], ["--preset", "gpu"]])
 def test_bad_sweeps(arguments, tmp_path, capsys):
     assert main(["sweep", *arguments, "--out", str(tmp_path), *TINY]) == 2
     assert capsys.readouterr().err.count("\n") == 1
@@ -114,6 +121,32 @@ def test_failures_exit_with_1(tmp_path, capsys):
     assert main(["run", "--n", "8", *TINY, "--method", "positionwise", "--set", "lr=1e30", "--set",
                  "warmup=0", "--set", "steps=9", "--out", str(tmp_path / "run")]) == 1
     assert "step" in capsys.readouterr().err
+
+
+def test_sweeps_are_not_for_torchrun(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["sweep", "--grid", "n=8", "--out", str(tmp_path), *TINY]) == 2
+    assert "start it without torchrun" in capsys.readouterr().err
+
+
+def test_a_folder_without_masks_gives_accuracies_alone(tmp_path, capsys):
+    import numpy as np
+    from PIL import Image
+
+    for k in range(24):
+        path = tmp_path / "data" / "images" / "ab"[k % 2] / f"{k}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((32, 32, 3), 120 * (k % 2) + k, np.uint8)).save(path)
+    (tmp_path / "data" / "images" / "a" / "bad.png").write_bytes(b"no image")
+    command = ["run", "--n", "8", "--out", str(tmp_path / "run"), *TINY, "--set", "data=folder",
+               "--set", f"root={tmp_path / 'data'}"]
+    assert main(command) == 2
+    assert "bad.png" in capsys.readouterr().err and not (tmp_path / "run").exists()
+    assert main([*command, "--set", "skip_bad=true"]) == 0
+    assert "skipped: " in capsys.readouterr().err
+    (row,) = read_rows(tmp_path / "run" / "row.jsonl")
+    assert row["test"]["missing_rate"] is None and 0 <= row["test"]["accuracy"] <= 1
+    assert row["trivial"] is None and row["area_fraction"] is None and len(row["skipped"]) == 1
 
 
 def test_argparse_refuses_with_2():

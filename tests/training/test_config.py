@@ -43,13 +43,17 @@ def test_files(tmp_path):
     for name, text, message in (
         ("c.json", "{", "c.json: "), ("d.yaml", "", "d.yaml: a configuration is a .json or .toml"),
         ("e.json", '{"speed": 1}', "unknown setting 'speed'"), ("f.json", "3", "a table of settings"),
-        ("g.json", '{"steps": "many"}', "g.json: "), ("h.toml", "[shapes]\nx = 1", "unknown setting 'x'"),
+        ("g.json", '{"steps": "many"}', "g.json: steps must be of type int"),
+        ("i.json", '{"shapes": 3}', "shapes is a table"), ("j.json", '{"shapes": {"gap": "x"}}', "shapes.gap must be"), ("h.toml", "[shapes]\nx = 1", "unknown setting 'x'"),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(ValueError, match=message):
             from_file(tmp_path / name)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match="none.json: "):
         from_file(tmp_path / "none.json")
+    (tmp_path / "k.json").write_text('{"shapes": {"noise": 0.3}}')
+    over = from_file(tmp_path / "k.json", TINY)
+    assert over == variant(shapes=dataclasses.replace(SHAPES, noise=0.3))
 
 
 def test_settings():
@@ -60,10 +64,10 @@ def test_settings():
     assert out["analyses"] == ("sequences", "injectivity")
     assert out["shapes"] == ShapesConfig(image=(32, 32), half_widths=(0.12, 0.2), cue="ring")
     for setting, message in (("lr", "key=value"), ("speed=3", "unknown setting 'speed'"),
-                             ("steps=1.5", "steps must be a int"), ("shapes=3", "unknown setting"),
+                             ("steps=1.5", "steps must be of type int"), ("shapes=3", "unknown setting"),
                              ("shapes.colour=3", "unknown setting 'shapes.colour'"),
-                             ("shapes.image=(1.5, 2)", "shapes.image must be a tuple"),
-                             ("residual=1", "residual must be a bool")):
+                             ("shapes.image=(1.5, 2)", "shapes.image must be of type tuple"),
+                             ("residual=1", "residual must be of type bool")):
         with pytest.raises(ValueError, match=message):
             changed(RunConfig(), [setting])
 

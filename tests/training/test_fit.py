@@ -182,6 +182,12 @@ def test_a_loss_that_is_not_finite_stops_names_the_step_and_keeps_the_checkpoint
     assert kept.step >= 1 and all(np.isfinite(kept.losses))
 
 
+def test_before_the_first_checkpoint_there_is_none_to_name(tmp_path):
+    config = variant(method="positionwise", lr=1e30, warmup=0, steps=40, starts=1)
+    with pytest.raises(TrainingError, match="there is no checkpoint yet"):
+        Training(config, prepare(config), folder=tmp_path).advance(40)
+
+
 def test_weights_that_are_not_finite_overwrite_no_checkpoint(tmp_path):
     config = variant(starts=1)
     run = Training(config, prepare(config), folder=tmp_path, every=1)

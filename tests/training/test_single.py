@@ -89,6 +89,17 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_run_that_never_began_leaves_its_folder_free(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"steps": 3}))
+    assert run(TINY, tmp_path)["key"] == TINY.key
+
+
+def test_an_oracle_cannot_look_at_images_alone(tmp_path):
+    run(variant(method="oracle", steps=1), tmp_path / "run")
+    with pytest.raises(CheckpointError, match="is given the true masks"):
+        load(tmp_path / "run")
+
+
 def test_truncated_files_are_named(finished, tmp_path):
     import shutil
 
