@@ -20,6 +20,7 @@ from training.model import MeanPool
 from training.samples import Samples
 
 SEQUENCE_IMAGES, SEQUENCE_STEPS, POINTS = 128, 8, 4
+LEAST = 1e-30
 
 
 def analyse(run: Training, data: Prepared) -> dict[str, Any]:
@@ -72,8 +73,9 @@ def _gradcam_at(run: Training, data: Prepared, layer: str) -> dict[str, Any]:
     def call(samples: Samples) -> tuple[Tensor, AttentionMap]:
         with torch.no_grad():
             logits, _ = run.net(samples.images, samples.masks)
-        log_f = torch.log(to_unit(_raw(run, samples, layer), scale))
-        return logits, AttentionMap(log_f, None, lambda: torch.logit(log_f.exp()))
+        f = to_unit(_raw(run, samples, layer), scale)
+        log_f = torch.log(f.clamp_min(LEAST))  # a map of zeros has a centre too: the middle
+        return logits, AttentionMap(log_f, None, lambda: torch.logit(f))
 
     _, counts = evaluate(call, source, boxes=False)
     test, _ = evaluate(call, data.test, threshold=counts.choose_threshold())

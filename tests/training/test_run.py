@@ -159,6 +159,20 @@ def test_regimes_are_named():
     assert regime_of(TINY) is None and regime_of(variant(data="digits")) is None
 
 
+def test_grad_cam_of_a_network_that_sees_nothing():
+    """Maps of zeros: no number in the row is NaN."""
+    from training.analyses import gradcam
+    from training.fit import fit
+
+    config = variant(method="none", steps=1)
+    data = prepare(config)
+    run = fit(config, data)
+    with torch.no_grad():
+        run.net.tail[-1].weight.abs_().mul_(-1)  # every feature speaks against every class
+    found = numbers(gradcam(run, data))
+    assert found["iou"] == 0 and found["pxap"] is not None
+
+
 def test_layers_before_and_after_the_attention():
     data = prepare(TINY)
     nets = [build(variant(layers=2, depth=d), data) for d in range(3)]
