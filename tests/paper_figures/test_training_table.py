@@ -19,8 +19,8 @@ def test_the_page_shows_the_committed_rows():
 
 
 def test_numbers_by_numpy():
-    line = next(x for x in markdown(ROWS).splitlines() if x.startswith("| rectangle, label | 4096 |"))
+    line = next(x for x in markdown(ROWS).splitlines() if x.startswith("| rectangle, label, rotated | 4096 |"))
     iou = [r["test"]["iou"] for r in ROWS
-           if (r["method"], r["supervision"], r["n"]) == ("rectangle", "label", 4096)]
+           if (r["method"], r["supervision"], r["truth"], r["n"]) == ("rectangle", "label", "rotated", 4096)]
     assert f"{np.mean(iou):.2f} ({np.min(iou):.2f} to {np.max(iou):.2f})" in line
     assert f"| {len(iou)} |" in line

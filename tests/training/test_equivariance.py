@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.training.tiny import generator
 from theory.equivariance import Similarity, paper_loss, quotient_loss
 from theory.rectangle import Rectangle, hard_rectangle, soft_rectangle
 from training.attention import AttentionMap, PositionwiseAttention, RectangularAttention
@@ -33,18 +34,6 @@ from training.equivariance import (
 N = 60
 LAYOUTS = (((64, 64), (16, 16), 4), ((64, 96), (16, 24), 4), ((60, 90), (10, 9), 6),
            ((48, 48), (48, 48), 1))
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def rectangles(n=N, seed=0, spread=0.1):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.training.tiny import generator
 from theory.injectivity import find_collision, log_scale_limit, prop4_ratio
 from training.attention import PositionwiseAttention, RectangularAttention
 from training.injective import collision_search, prop4_ratios, prop4_search, study
@@ -23,18 +24,6 @@ from training.jacobian import (
 MODULES = {"coords": lambda **o: RectangularAttention(3, **o),
            "paper": lambda **o: RectangularAttention(3, head="paper", **o),
            "positionwise": lambda **o: PositionwiseAttention(3, width=8, dilation=2, **o)}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def features(n=6, channels=3, height=6, width=7, seed=0):

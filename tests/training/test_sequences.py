@@ -18,14 +18,6 @@ GRID, IMAGE, STRIDE = (16, 16), (64, 64), 4
 SMALL = {"rotation": PATHS["rotation"], "composed": PATHS["composed"]}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def samples(n=12, spread=0.2, realisable=True, seed=0):
     """Images that show the truth itself: three channels of its mask."""
     u = torch.rand(n, 5, generator=torch.Generator().manual_seed(seed))

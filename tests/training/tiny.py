@@ -6,6 +6,8 @@ import dataclasses
 import json
 from typing import Any
 
+import torch
+
 from training.config import RunConfig
 from training.shapes import ShapesConfig
 
@@ -23,3 +25,8 @@ def variant(**changes: Any) -> RunConfig:
 def numbers(row: dict[str, Any]) -> dict[str, Any]:
     """What of a row depends on the configuration alone."""
     return json.loads(json.dumps({k: v for k, v in row.items() if k not in CLOCK}, allow_nan=False))
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    """A generator of a test's own."""
+    return torch.Generator().manual_seed(seed)
