@@ -90,6 +90,10 @@ def test_theorem_1_has_all_methods_both_truths_and_three_seeds():
         for truth in ("rotated", "l"):
             assert {c.n for c in configs if (c.method, c.shapes.truth) == (method, truth)} == {
                 64, 256, 1024, 4096}
+    long = EXPERIMENTS["theorem-1"].cells("long")
+    assert {c.key for c in configs} < {c.key for c in long}
+    assert {(c.method, c.shapes.truth) for c in long} == {(m, t) for m in METHODS
+                                                          for t in ("rotated", "l")}
 
 
 def test_splits_are_the_design_of_table_1():
