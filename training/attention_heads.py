@@ -145,7 +145,7 @@ class LightHead(_MomentsHead):
     def forward(self, x: Tensor) -> Parameters:
         points = positions(x, *x.shape[-2:])
         reduced = torch.relu(self.reduce(x))
-        coordinates = points.movedim(-1, 0).to(reduced.dtype).expand(len(x), -1, -1, -1)
+        coordinates = points.movedim(-1, 0).to(reduced.dtype).expand(x.shape[0], -1, -1, -1)
         mixed = self.context(torch.cat([reduced, coordinates], dim=1))
         return self.rectangles(torch.relu(mixed), points)
 

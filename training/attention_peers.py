@@ -182,6 +182,6 @@ class FixedRectangle(ScaledAttention):
                              persistent=False)
 
     def look(self, x: Tensor) -> AttentionMap:
-        p = at_least_float32(self.rectangle).expand(len(x), 5)
+        p = at_least_float32(self.rectangle).expand(x.shape[0], 5)
         rectangle = Rectangle.unchecked(p[:, 0:2], p[:, 2:4], p[:, 4])
         return AttentionMap.of_shapes(rectangle, *x.shape[-2:], self.scale)

@@ -83,7 +83,8 @@ def test_the_ledger_reads_the_rows(rows, tmp_path, monkeypatch):
     (tmp_path / "latency.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     found = ledger_4_measured.latency("module", "positionwise")().numbers
     assert set(found) == {f"{n}, {'x'.join(map(str, p))}, batch {b}" for p in PLACES for b in (1, 16)
-                          for n in ("rectangle-paper", "rectangle-coords")}
+                          for n in ("rectangle-paper", "rectangle-coords", "rectangle-light",
+                                    "rectangle-softargmax")}
     network = ledger_4_measured.latency("network", "none")().numbers
     assert {"rectangle, the small network, batch 1", "rectangle-paper, the small network, batch 16"} <= set(
         network)

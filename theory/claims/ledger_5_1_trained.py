@@ -111,7 +111,7 @@ H1_RANDOM = Claim(
     id="h1-random-labels",
     title="Random labels: what is fitted by memory, and does the map hit the object?",
     source="(H1), Eq. 10: control",
-    statement=r"y\perp x",
+    statement=r"y\text{ independent of }x",
     words="If the labels are independent of the images, whatever training accuracy is above chance "
           "is memory, and the map has no reason to hit the object.",
     assumptions="label-only training of small networks on ShapeField with random labels",
@@ -148,7 +148,7 @@ MASKS = Claim(
     id="h1-masks",
     title="What the mask loss learns, the label need not",
     source="(H1), Eq. 10, section 5.1",
-    statement=r"\hat R_{mask}(f)\text{ small}\not\Rightarrow\hat R_{label}(f)\text{ small}",
+    statement=r"\hat R_{mask}(f)\text{ small}\text{ does not imply }\hat R_{label}(f)\text{ small}",
     words="A bound on the missing rate of networks that were trained on masks says nothing of "
           "networks that were trained on labels, unless (H1) holds.",
     assumptions="small networks trained on ShapeField's default regime",

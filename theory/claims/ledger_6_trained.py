@@ -171,7 +171,7 @@ APP_F_TRAINED = Claim(
     id="app-F-trained",
     title="Trained modules: injective?",
     source="App. F, Props. 3 and 4",
-    statement=r"\mathrm{sign}\det J_M(x)=+1\ \text{for all }x\ \text{if }M\text{ is injective}",
+    statement=r"\text{sign of det }J_M(x)=+1\ \text{for all }x\ \text{if }M\text{ is injective}",
     words="Prop. 4 asks for a ratio below 1.  The sign of det J decides in one direction: by "
           "invariance of domain a continuous injective M of R^d has one orientation, that of x = 0, "
           "where det J > 0.  Of the heads, paper and position-wise are continuous; the others are "
