@@ -39,14 +39,6 @@ def allow_timm() -> None:
         importlib.import_module("torchvision")
 
 
-def has_timm() -> bool:
-    """Whether timm is installed; if it is, its import works from here on."""
-    if importlib.util.find_spec("timm") is None:
-        return False
-    allow_timm()
-    return True
-
-
 def main(argv: list[str]) -> None:
     """Run the module ``argv[0]`` as a program with the arguments that follow."""
     if not argv:

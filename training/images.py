@@ -11,6 +11,7 @@ import math
 import struct
 import warnings
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -43,7 +44,7 @@ class Entry:
     label: int
 
 
-class FileSource:
+class FileSource(ABC):
     """Samples from files (a :class:`training.samples.Source`), read when they are drawn.
 
     Args:
@@ -101,9 +102,9 @@ class FileSource:
         return Samples(torch.from_numpy(images), labels, cells, image_masks,
                        names=tuple(entry.name for entry in chosen)).to(device)
 
+    @abstractmethod
     def read_mask(self, path: Path) -> np.ndarray:
         """The mask of a file, ``(height, width)`` int8, in the file's own size."""
-        raise NotImplementedError
 
     def _read(self, entry: Entry) -> tuple[np.ndarray, np.ndarray]:
         """The resized image ``(3, H, W)`` and mask ``(H, W)`` of an entry."""

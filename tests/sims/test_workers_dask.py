@@ -12,6 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
+import distributed
 import pytest
 
 from sims import workers_dask
@@ -22,7 +23,6 @@ from sims.workers import WorkersError, signature
 from sims.workers_dask import compute_remote
 from tests.sims.workers_cells import TOY, begun, cells, compute, numbers, register, soon
 
-distributed = pytest.importorskip("distributed")
 ROOT = Path(__file__).parents[2]
 
 

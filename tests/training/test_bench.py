@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from tests.timm_on_cpu import has_timm
+from tests.timm_on_cpu import allow_timm
 from theory import heads
 from theory.claims import ledger_4_measured
 from training import bench as module
 from training.bench import COUNTED, MODULES, PARTS, PLACES, bench, multiply_adds
 from training.timing import WARM_UP, clock_name, compared, turns
+
+allow_timm()
 
 CPU = torch.device("cpu")
 LIGHT_PARTS = ("module", "learning-module", "network")
@@ -90,7 +92,6 @@ def test_the_ledger_reads_the_rows(rows, tmp_path, monkeypatch):
         network)
 
 
-@pytest.mark.skipif(not has_timm(), reason="timm is not installed")
 def test_the_head_in_mobilenet(monkeypatch):
     assert module.BATCHES == (1, 16)
     monkeypatch.setattr(module, "BATCHES", (1,))

@@ -201,7 +201,7 @@ class TestMarks:
     @settings(max_examples=40)
     @given(st.integers(0, 10_000))
     def test_boxes_are_apart_where_polygons_are(self, seed):
-        shapely = pytest.importorskip("shapely")
+        import shapely
         r = np.random.default_rng(seed)
         centers, half = r.uniform(0, 10, (2, 3, 2)), r.uniform(0.5, 4, (2, 2))
         angle = r.uniform(-4, 4, 2)

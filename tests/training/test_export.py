@@ -10,11 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from tests.timm_on_cpu import has_timm
+from tests.timm_on_cpu import allow_timm
 from training.attach import attach
 from training.attention import PositionwiseAttention, RectangularAttention
 from training.attention_heads import HEADS
 from training.attention_peers import CBAMSpatialAttention, SimAM
+
+allow_timm()
 
 ATTENTIONS = {
     **{head: lambda channels, head=head: RectangularAttention(channels, head=head, start_half_width=0.2)
@@ -95,8 +97,7 @@ def test_compiled_by_inductor(net, images):
 @pytest.mark.parametrize("name", some(ONNX))
 def test_export_and_onnx_run_to_the_same_values(name, images):
     """For another batch size than the one that is traced."""
-    onnxruntime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
+    import onnxruntime
     net = make(name)
     expected = net(images).detach().numpy()
     batch = torch.export.Dim("batch", min=1, max=64)
@@ -140,7 +141,6 @@ def test_channels_last(net, images):
     assert seen[0].is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.skipif(not has_timm(), reason="timm is not installed")
 def test_a_network_of_timm_is_exported():
     import timm
 
@@ -154,7 +154,6 @@ def test_a_network_of_timm_is_exported():
 
 
 @pytest.mark.deep
-@pytest.mark.skipif(not has_timm(), reason="timm is not installed")
 def test_a_network_of_timm_is_compiled():
     import timm
 
@@ -166,7 +165,6 @@ def test_a_network_of_timm_is_compiled():
     torch.testing.assert_close(compiled(x), net(x), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.skipif(not has_timm(), reason="timm is not installed")
 def test_channels_last_layers_of_timm_are_refused():
     import timm
 
@@ -177,7 +175,6 @@ def test_channels_last_layers_of_timm_are_refused():
     attach(net, at="patch_embed.proj", attention=SimAM)
 
 
-@pytest.mark.skipif(not has_timm(), reason="timm is not installed")
 def test_after_features_of_a_network_of_torchvision():
     import torchvision
 

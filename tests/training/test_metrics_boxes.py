@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import shapely
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +12,6 @@ from hypothesis import strategies as st
 from theory.equivariance import symmetries
 from theory.rectangle import Rectangle, hard_rectangle
 from training.metrics_boxes import box_iou, corners, parameter_errors, rotated_iou, tight_boxes
-
-shapely = pytest.importorskip("shapely")
 
 parts = st.tuples(*[st.floats(0, 1)] * 2, *[st.floats(0.01, 2)] * 2, st.floats(-7, 7))
 

@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import importlib.util
 import warnings
 from pathlib import Path
 
@@ -42,8 +41,6 @@ def test_iou_is_the_jaccard_score_of_each_image():
 
 
 def torchmetrics_functional():
-    if importlib.util.find_spec("torchmetrics") is None:
-        pytest.skip("torchmetrics is not installed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         allow_timm()

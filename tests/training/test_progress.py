@@ -110,7 +110,6 @@ def read(folder):
 
 
 def test_the_history_in_tensorboard(tmp_path):
-    pytest.importorskip("tensorboard")
     with TensorBoard(tmp_path / "logs") as log:
         log.add_history(HISTORY, "train")
         log.add(3, {"accuracy": 1})

@@ -12,7 +12,7 @@ from typing import Any
 from theory.claims.ledger_4_measured import finite
 from theory.claims.ledger_5_1_h1 import SMALL_LOSS, premise_and_conclusion
 from theory.claims.model import Claim, Measurement
-from theory.claims.trained import Row, span, trained, values_of
+from theory.claims.trained import Row, measured, span, trained, values_of
 
 
 def by_regime(method: str) -> dict[str, list[Row]]:
@@ -102,9 +102,7 @@ def random_labels_measurement() -> Measurement | None:
                                              "test IoU": mean(iou) if iou else None}
             told.append(f"{method}, N = {n}: training accuracy {span(train)}, test {span(test)}"
                         + (f", IoU {span(iou)}" if iou and method != "oracle" else ""))
-    if not told:
-        return None
-    return Measurement(numbers, "; ".join(told) + ". Labels drawn anew, chance 0.25.")
+    return measured(numbers, told, after=". Labels drawn anew, chance 0.25.")
 
 
 H1_RANDOM = Claim(
@@ -138,10 +136,8 @@ def masks_measurement() -> Measurement | None:
             told.append(f"{method}, N = {n}: missing rate {span(miss['label'], 3)} and "
                         f"{span(miss['mask'], 3)}, IoU {span(iou['label'])} and "
                         f"{span(iou['mask'])}")
-    if not told:
-        return None
-    return Measurement(numbers, "on test images, from labels alone and with the masks in the loss: "
-                                + "; ".join(told) + ". Small networks, synthetic images.")
+    return measured(numbers, told, "on test images, from labels alone and with the masks in the loss: ",
+                    ". Small networks, synthetic images.")
 
 
 MASKS = Claim(

@@ -11,7 +11,7 @@ from typing import Any
 
 from theory.claims.ledger_4_measured import finite
 from theory.claims.model import Claim, Measurement
-from theory.claims.trained import Row, span, trained, values_of
+from theory.claims.trained import Row, measured, span, trained, values_of
 from theory.repeats import compare
 
 # --- Table 1's design ------------------------------------------------------------------------------
@@ -93,9 +93,7 @@ def depth_measurement() -> Measurement | None:
             told.append(f"{method} after {depth} of {runs[0]['config']['layers']} 3x3 layers: IoU "
                         f"{span(iou)}, at its best threshold {span(best)}, missing rate "
                         f"{span(miss, 3)}, accuracy {span(accuracy)}")
-    if not told:
-        return None
-    return Measurement(numbers, "; ".join(told) + ". Small networks, synthetic images, test images.")
+    return measured(numbers, told, after=". Small networks, synthetic images, test images.")
 
 
 def sequences_measurement() -> Measurement | None:
@@ -116,12 +114,10 @@ def sequences_measurement() -> Measurement | None:
                     f"with its own first map, moved, {span(values['correlation'])}, centre off by "
                     f"{span(values['centre_error'], 3)}, its second difference "
                     f"{span(values['second_difference_centre'], 4)}")
-    if not told:
-        return None
-    return Measurement(
-        numbers, "along rotation by 60 degrees, scaling to 0.8 and translation: " + "; ".join(told)
-        + ". A map that does not look at the image (centre) is smooth and follows nothing: only the "
-          "IoU with the moved truth tells. Small networks, synthetic images.")
+    return measured(
+        numbers, told, "along rotation by 60 degrees, scaling to 0.8 and translation: ",
+        ". A map that does not look at the image (centre) is smooth and follows nothing: only the "
+        "IoU with the moved truth tells. Small networks, synthetic images.")
 
 
 SEC_64_SEQUENCES = Claim(
@@ -145,8 +141,6 @@ def trained_injectivity_measurement() -> Measurement | None:
     for row in trained("injectivity_trained"):
         if isinstance(row.get("injectivity"), dict):
             groups[row["method"], row["config"]["rescale"]].append(row["injectivity"])
-    if not groups:
-        return None
     numbers: dict[str, Any] = {}
     told = []
     for (method, rescaled), found in sorted(groups.items()):
@@ -161,10 +155,10 @@ def trained_injectivity_measurement() -> Measurement | None:
         told.append(f"{name}: det J < 0 at {turned} of {seen} points, least singular value found "
                     f"{sigma:.2g}, Prop. 4's ratio up to {ratio:.3g}, {candidates} candidates for a "
                     "collision")
-    return Measurement(numbers, "trained modules at features of test images: " + "; ".join(told)
-                       + ". det J < 0 at one point shows that a continuous module is not injective "
-                         "on R^d; det J > 0 at all of them shows nothing, and neither does a search "
-                         "without candidates.")
+    return measured(
+        numbers, told, "trained modules at features of test images: ",
+        ". det J < 0 at one point shows that a continuous module is not injective on R^d; det J > 0 "
+        "at all of them shows nothing, and neither does a search without candidates.")
 
 
 APP_F_TRAINED = Claim(
@@ -200,10 +194,8 @@ def digits_measurement() -> Measurement | None:
         told.append(f"{name}: accuracy {span(accuracy)}"
                     + (f", IoU {span(iou)}" if iou else "")
                     + (f", Grad-CAM's best IoU {span(seen)}" if seen else ""))
-    if not told:
-        return None
-    return Measurement(numbers, "; ".join(told) + ". Real digits on photographs, EfficientNet-Lite0 "
-                       "pretrained on ImageNet and frozen up to block 10; chance 0.10.")
+    return measured(numbers, told, after=". Real digits on photographs, EfficientNet-Lite0 "
+                    "pretrained on ImageNet and frozen up to block 10; chance 0.10.")
 
 
 DIGITS = Claim(

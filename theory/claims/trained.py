@@ -7,6 +7,7 @@ from statistics import mean
 from typing import Any
 
 from theory.claims.ledger_4_measured import finite, rows
+from theory.claims.model import Measurement
 from theory.repeats import t_interval
 
 Row = dict[str, Any]
@@ -31,3 +32,11 @@ def values_of(found: Iterable[Row], part: str, name: str) -> list[float]:
     """The finite values of a number in a part ("train", "test") of rows."""
     values = [(r.get(part) or {}).get(name) for r in found]
     return [v for v in values if finite(v)]
+
+
+def measured(
+    numbers: dict[str, Any], told: list[str], before: str = "", after: str = ""
+) -> Measurement | None:
+    """A measurement whose sentence is ``before``, what was told of each group, and ``after``; None
+    where no group had rows."""
+    return Measurement(numbers, before + "; ".join(told) + after) if told else None
