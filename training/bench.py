@@ -106,8 +106,18 @@ def networks(repeats: int, device: torch.device) -> Iterator[Row]:
 
 
 def backbones(repeats: int, device: torch.device) -> Iterator[Row]:
-    """A forward pass of MobileNetV3-large at 224 px, plain and with heads: ratios to plain."""
+    """A forward pass of MobileNetV3-large at 224 px, plain and with heads: ratios to plain.
+
+    "rectangle-light-compiled" is the eager backbone with a head that ``Module.compile`` fused: the
+    head is many small operators, and for one image they cost more to start than to run.
+    """
     built = {name: net.eval() for name, net in _with_attention(device).items()}
+    if _compiles():
+        net = built[f"{IN_BACKBONE[0]}-compiled"] = copy.deepcopy(built[IN_BACKBONE[0]])
+        (head,) = net.model.attached.values()
+        head.compile(dynamic=False)
+    else:
+        print("bench: no compiler, the compiled head is left out", file=sys.stderr)
     side = DESIGNS[BACKBONE].image
     for batch in BATCHES:
         x = _uniform(batch, 3, side, side, device).to(memory_format=torch.channels_last)
@@ -118,7 +128,7 @@ def backbones(repeats: int, device: torch.device) -> Iterator[Row]:
             "batch": batch,
             "precision": _precision(device),
             **_compare({n: _inference(m, x) for n, m in built.items()}, "none", few, device),
-            **_sizes(built, x[:1]),
+            **_sizes({n: m for n, m in built.items() if not n.endswith("compiled")}, x[:1]),
         }
 
 
@@ -196,6 +206,15 @@ def multiply_adds(module: nn.Module, x: torch.Tensor) -> int:
     with counter, torch.no_grad():
         module(x)
     return counter.get_total_flops() // 2
+
+
+def _compiles() -> bool:
+    """Whether ``torch.compile`` finds what it needs (on a CPU a C++ compiler) for a small function."""
+    try:
+        torch.compile(lambda x: x.sin() + 1)(torch.zeros(8))
+    except Exception:  # whatever the backend raises
+        return False
+    return True
 
 
 def _with_attention(device: torch.device) -> dict[str, nn.Module]:

@@ -100,7 +100,8 @@ def test_the_head_in_mobilenet(monkeypatch):
     assert [r["key"] for r in rows] == [
         "latency-backbone-mobilenetv3-large-224-batch1", "latency-step-mobilenetv3-large-224-batch2"]
     for row in rows:
-        assert set(row["ratio"]) == {"none", "rectangle-light", "rectangle-paper"}
+        heads_timed = {"none", "rectangle-light", "rectangle-paper"}
+        assert set(row["ratio"]) - {"rectangle-light-compiled"} == heads_timed
         assert row["ratio_base"] == "none" and row["precision"] == "float32"
     counts, weights = rows[0]["multiply_adds"], rows[0]["parameters"]
     added = counts["rectangle-paper"] - counts["none"]
@@ -108,6 +109,17 @@ def test_the_head_in_mobilenet(monkeypatch):
     assert 0.12 < added / counts["none"] < 0.135
     assert weights["rectangle-paper"] - weights["none"] == heads.parameters(heads.RECTANGLE_HEAD, 960)
     assert counts["rectangle-light"] - counts["none"] < 0.003 * counts["none"]
+
+
+def test_the_head_is_compiled_where_there_is_a_compiler(monkeypatch, capsys):
+    monkeypatch.setattr(module, "BATCHES", (1,))
+    compiled = module._compiles()
+    (row,) = bench(1, parts=("backbone",))
+    assert ("rectangle-light-compiled" in row["ratio"]) == compiled
+    monkeypatch.setattr(module, "_compiles", lambda: False)
+    (row,) = bench(1, parts=("backbone",))
+    assert "rectangle-light-compiled" not in row["ratio"]
+    assert "the compiled head is left out" in capsys.readouterr().err
 
 
 def test_without_timm_the_part_is_left_out_and_says_so(monkeypatch, capsys):
