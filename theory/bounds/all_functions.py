@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from theory.arrays import to_numpy
+from theory.bounds.checks import check_delta, check_range, check_samples
 
 ASSUMPTIONS = {
     "ceiling": "A in A_in almost surely; then it holds with certainty, for every f in F_A and any N.",
@@ -44,7 +44,7 @@ def ceiling(rho: Any) -> Any:
     >>> float(ceiling(0.5))
     0.25
     """
-    return ((1 - _check_range("rho", rho, -1, 1)) / 2)[()]
+    return ((1 - check_range("rho", rho, -1, 1)) / 2)[()]
 
 
 def theorem_1(empirical: Any, rho: Any, n_samples: Any, delta: Any) -> Any:
@@ -59,7 +59,7 @@ def theorem_1(empirical: Any, rho: Any, n_samples: Any, delta: Any) -> Any:
     >>> round(float(theorem_1(0.0, -1.0, 200, 0.05)), 3)
     1.288
     """
-    empirical = _check_range("empirical missing rate", empirical, 0, 1)
+    empirical = check_range("empirical missing rate", empirical, 0, 1)
     return empirical + ceiling(rho) + confidence_term(n_samples, delta)
 
 
@@ -68,8 +68,8 @@ def theorem_3(empirical: Any, complexity: Any, n_samples: Any, delta: Any) -> An
 
     With the exact complexity of F_A this is Theorem 1 before Prop. 2 was applied.
     """
-    empirical = _check_range("empirical missing rate", empirical, 0, 1)
-    complexity = _check_range("complexity", complexity, 0, 1)
+    empirical = check_range("empirical missing rate", empirical, 0, 1)
+    complexity = check_range("complexity", complexity, 0, 1)
     return empirical + 2 * complexity + confidence_term(n_samples, delta)
 
 
@@ -81,7 +81,7 @@ def sharp_bound(mean_g: Any, rho: Any, n_samples: Any, delta: Any) -> Any:
     the rest.  The sum of the two terms may exceed the ceiling; the smaller of both is a bound.
     """
     c = ceiling(rho)
-    mean_g = _check_range("mean_g", mean_g, 0, 1)
+    mean_g = check_range("mean_g", mean_g, 0, 1)
     if bool(np.any(mean_g > c + 1e-9)):
         raise ValueError(f"mean_g cannot exceed the ceiling (1 - rho)/2 = {c}, got {mean_g}")
     n_samples, delta = _check_sample(n_samples, delta)
@@ -90,28 +90,8 @@ def sharp_bound(mean_g: Any, rho: Any, n_samples: Any, delta: Any) -> Any:
 
 def adversary_risk(mean_g: Any) -> Any:
     r"""Risk :math:`E\,g` of the memorising adversary, whose empirical missing rate is 0."""
-    return _check_range("mean_g", mean_g, 0, 1)[()]
-
-
-def _float64(value: Any) -> np.ndarray:
-    """float64 before any arithmetic: N in uint8 would wrap around."""
-    return to_numpy(value).astype(np.float64)
+    return check_range("mean_g", mean_g, 0, 1)[()]
 
 
 def _check_sample(n_samples: Any, delta: Any) -> tuple[np.ndarray, np.ndarray]:
-    n_samples, delta = _float64(n_samples), _float64(delta)
-    for value in np.ravel(n_samples):
-        if not (value >= 1 and float(value).is_integer()):
-            raise ValueError(f"N must be a positive integer, got {value:g}")
-    for value in np.ravel(delta):
-        if not 0 < value < 1:
-            raise ValueError(f"delta must be in (0, 1), got {value:g}")
-    return n_samples, delta
-
-
-def _check_range(name: str, value: Any, low: float, high: float) -> np.ndarray:
-    array = _float64(value)
-    for number in np.ravel(array):
-        if not low <= number <= high:
-            raise ValueError(f"{name} must be in [{low}, {high}], got {number:g}")
-    return array
+    return check_samples(n_samples), check_delta(delta)
