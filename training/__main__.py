@@ -77,6 +77,13 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("--out", required=True, metavar="DIR", help="a new or empty folder")
     predict.add_argument("--sort", default="file", metavar="COLUMN", help="of parameters.csv")
     predict.add_argument("--skip-bad", action="store_true", help="leave out unreadable images")
+    certify = commands.add_parser(
+        "certify", help="bounds on the missing rate of finished runs, and what each pays for", **style)
+    certify.add_argument("what", metavar="RUN_OR_ROWS", type=Path,
+                         help="the folder of a run (trains what its certificate needs) or a file of rows")
+    certify.add_argument("--delta", type=float, default=0.05, help="in (0, 1) (default: 0.05)")
+    certify.add_argument("--out", metavar="FILE", type=Path,
+                         help="tables are appended here (default for a folder: RUN/bounds.jsonl)")
     doctor = commands.add_parser("doctor", help="device, versions, extras, expected wall times",
                                  **style)
     doctor.add_argument("--preset", choices=PRESETS, default="cpu",
@@ -234,6 +241,19 @@ def _predict(args: argparse.Namespace) -> int:
     return 0
 
 
+def _certify(args: argparse.Namespace) -> int:
+    from training.certify import certify, rows_of, text_of
+
+    if not 0 < args.delta < 1:
+        raise ValueError(f"delta must be in (0, 1), got {args.delta:g}")
+    out = args.out or (args.what / "bounds.jsonl" if args.what.is_dir() else None)
+    made = certify(rows_of(args.what), args.delta, out)
+    if not made:
+        raise ValueError(f"{args.what}: no row has a missing rate (methods without a map)")
+    print("\n\n".join(map(text_of, made)))
+    return 0
+
+
 def _doctor(args: argparse.Namespace) -> int:
     if args.jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {args.jobs}")
@@ -249,7 +269,7 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 COMMANDS = {"experiments": _experiments, "run": _run, "sweep": _sweep, "bench": _bench,
-            "predict": _predict, "doctor": _doctor}
+            "predict": _predict, "certify": _certify, "doctor": _doctor}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from training import sequences
 from training.attention import AttentionMap
+from training.certificate import certificate
 from training.counter import streams
 from training.data import Prepared
 from training.evaluate import evaluate
@@ -97,4 +98,5 @@ def _generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(streams(seed, 2, np.array([0]))[0] >> np.uint64(1)))
 
 
-ANALYSES = {"sequences": follow_sequences, "injectivity": injectivity, "gradcam": gradcam}
+ANALYSES = {"sequences": follow_sequences, "injectivity": injectivity, "gradcam": gradcam,
+            "certificate": certificate}

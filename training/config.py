@@ -14,6 +14,7 @@ from training.shapes import ShapesConfig
 RECTANGLES = ("rectangle", "rectangle-paper", "rectangle-softargmax", "rectangle-light")
 LEARNT = (*RECTANGLES, "positionwise", "cbam")
 METHODS = ("none", *LEARNT, "simam", "centre", "oracle")
+ANALYSES = ("sequences", "injectivity", "gradcam", "certificate")
 CHOICES = {
     "method": METHODS,
     "supervision": ("label", "mask"),
@@ -75,7 +76,7 @@ class RunConfig:
             convolutions and the classifier take the place of its other layers.
         device, precision, channels_last, compile: where and how; bfloat16 is autocast.
         analyses: what is measured on the trained network beside the rates: "sequences" (Fig. 8),
-            "injectivity" (App. F), "gradcam".
+            "injectivity" (App. F), "gradcam", "certificate" (PAC-Bayes posteriors).
         search_steps: of the searches for collisions and large ratios of "injectivity".
         shapes: the distribution of "shapes".
     """
@@ -138,9 +139,9 @@ class RunConfig:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-        unknown = sorted(set(self.analyses) - {"sequences", "injectivity", "gradcam"})
+        unknown = sorted(set(self.analyses) - set(ANALYSES))
         if unknown:
-            raise ValueError(f"analyses are sequences, injectivity and gradcam, got {unknown[0]!r}")
+            raise ValueError(f"analyses are among {', '.join(ANALYSES)}, got {unknown[0]!r}")
         if self.supervision == "mask" and self.method not in (*RECTANGLES, "positionwise", "cbam"):
             raise ValueError(f"supervision by masks needs a map to learn, got method {self.method!r}")
         if self.eqvc != "none" and self.method not in RECTANGLES:

@@ -191,13 +191,22 @@ def _digits(preset: str) -> list[dict[str, Any]]:
         {"method": "rectangle"}, {"method": "rectangle", "eqvc": "quotient"}, {"method": "oracle"})]
 
 
+def _certificates(preset: str) -> list[dict[str, Any]]:
+    samples = {"smoke": (64,), "quick": (512,), "cpu": (512, 1024, 2048, 4096),
+               "long": (512, 1024, 2048, 4096, 8192),
+               "gpu": (512, 1024, 2048, 4096, 8192, 16384)}[preset]
+    seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:3]
+    return grid(n=samples, seed=seeds, method=("rectangle", "positionwise"),
+                analyses=(("certificate",),))
+
+
 DIGITS: dict[str, Any] = {"data": "digits", "backbone": "efficientnet-lite0", "freeze": True,
                           "at": "_blocks.10", "pretrained": "package", "lr": 1e-3,
                           "coords_lr": 5e-3, "positionwise_lr": 1e-3, "positionwise_width": 80,
                           "start_half_width": 0.3}
 GRIDS = {"theorem-1": _theorem_1, "regimes": _regimes, "splits": _splits, "depth": _depth,
          "sequences": _sequences, "masks": _masks, "random-labels": _random_labels,
-         "injectivity": _injectivity, "digits": _digits}
+         "injectivity": _injectivity, "digits": _digits, "certificates": _certificates}
 EXPERIMENTS = {e.name: e for e in (
     Experiment("a", "theorem-1", "train and test missing rate against N, all methods, a realisable "
                "and a misspecified family of truths", "training"),
@@ -213,6 +222,8 @@ EXPERIMENTS = {e.name: e for e in (
                "modules", "injectivity_trained"),
     Experiment("i", "digits", "digits on photographs, EfficientNet-Lite0 pretrained on ImageNet",
                "digits"),
+    Experiment("j", "certificates", "PAC-Bayes certificates of trained networks: what bounds say of "
+               "the network that there is", "certificates"),
 )}
 
 

@@ -22,6 +22,7 @@ from training.checkpoint import CheckpointError, write_whole
 from training.config import RunConfig, as_dict, from_dict
 from training.data import Prepared, frozen_trunk, make_source, prepare, sizes, stride_of
 from training.fit import build, fit
+from training.model import AttentionNet
 from training.parallel import World, world
 from training.predict import Predictor
 from training.progress import Progress
@@ -76,8 +77,8 @@ def run(
         return row
 
 
-def load(folder: str | Path) -> tuple[RunConfig, Predictor]:
-    """The configuration and the network of a finished run.
+def finished(folder: str | Path) -> tuple[RunConfig, AttentionNet]:
+    """The configuration and the network of a finished run, in evaluation mode.
 
     Raises:
         CheckpointError: no finished run there, or weights that cannot be read.
@@ -86,12 +87,10 @@ def load(folder: str | Path) -> tuple[RunConfig, Predictor]:
     if not (folder / ROW).is_file():
         raise CheckpointError(f"{folder} holds no finished run (no {ROW})")
     config = from_dict(read_json(folder / "config.json"))
-    if config.method == "oracle":
-        raise CheckpointError(f"{folder} is a run of the oracle, which is given the true masks: it "
-                              "cannot look at images without")
-    source, (image, grid) = make_source(config), sizes(config)
-    trunk = frozen_trunk(config) if config.freeze else None
-    channels = None if trunk is None else trunk.features(torch.zeros(1, 3, *image)).shape[1]
+    source, channels = make_source(config), None
+    if config.freeze:
+        image, _ = sizes(config)
+        channels = frozen_trunk(config).features(torch.zeros(1, 3, *image)).shape[1]
     net = build(config, Prepared(source, None, None, None, channels=channels))
     weights = folder / "weights.safetensors"
     try:
@@ -101,7 +100,21 @@ def load(folder: str | Path) -> tuple[RunConfig, Predictor]:
     except Exception as error:  # safetensors and torch have errors of their own
         raise CheckpointError(f"{weights}: cannot be read: {error}") from error
     set_scale(net, config.s)
-    net.eval()
+    return config, net.eval()
+
+
+def load(folder: str | Path) -> tuple[RunConfig, Predictor]:
+    """The configuration of a finished run, and its network for images of any size.
+
+    Raises:
+        CheckpointError: as :func:`finished`; a run of the oracle.
+    """
+    config, net = finished(folder)
+    if config.method == "oracle":
+        raise CheckpointError(f"{folder} is a run of the oracle, which is given the true masks: it "
+                              "cannot look at images without")
+    image, grid = sizes(config)
+    trunk = frozen_trunk(config) if config.freeze else None
 
     def call(images: Tensor) -> tuple[Tensor, AttentionMap | None]:
         with torch.no_grad():

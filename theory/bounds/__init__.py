@@ -1,17 +1,47 @@
-"""Bounds on risks: for all functions, for held-out data, for the network that was trained."""
+"""Bounds on risks: for all functions, for held-out data, for the network that was trained.
 
-from theory.bounds.all_functions import (
-    ASSUMPTIONS,
-    adversary_risk,
-    ceiling,
-    confidence_term,
-    sharp_bound,
-    theorem_1,
-    theorem_3,
-)
-from theory.bounds.base import INGREDIENTS, Assumptions, Bound
+Names are imported when first used; the modules are the reference for what each name means.
+"""
 
-__all__ = [
-    "ASSUMPTIONS", "INGREDIENTS", "Assumptions", "Bound", "adversary_risk", "ceiling",
-    "confidence_term", "sharp_bound", "theorem_1", "theorem_3",
-]
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "theory.bounds.all_functions": (
+        "ASSUMPTIONS", "adversary_risk", "ceiling", "confidence_term", "sharp_bound", "theorem_1",
+        "theorem_3"),
+    "theory.bounds.base": ("INGREDIENTS", "Assumptions", "Bound"),
+    "theory.bounds.statements": ("Ceiling", "SharpBound", "TheoremOne", "TheoremThree"),
+    "theory.bounds.binary_kl": ("binary_kl", "kl_lower", "kl_upper"),
+    "theory.bounds.held_out": ("HeldOut",),
+    "theory.bounds.hoeffding": ("Hoeffding", "hoeffding_upper"),
+    "theory.bounds.chernoff": ("Chernoff", "chernoff_upper"),
+    "theory.bounds.clopper_pearson": ("ClopperPearson", "clopper_pearson_upper"),
+    "theory.bounds.maurer_pontil": ("MaurerPontil", "maurer_pontil_upper"),
+    "theory.bounds.betting": ("Betting", "betting_upper"),
+    "theory.bounds.occam": ("Occam", "OccamHoeffding", "log_size_bound", "log_size_of_constant_masks",
+                            "log_size_of_heads", "occam_hoeffding"),
+    "theory.bounds.pac_bayes": ("PacBayes", "gibbs_upper", "kl_moment"),
+    "theory.bounds.pac_bayes_kl": ("PacBayesKl",),
+    "theory.bounds.pac_bayes_quadratic": ("PacBayesQuadratic",),
+    "theory.bounds.pac_bayes_lambda": ("PacBayesLambda", "best_lambda"),
+    "theory.bounds.pac_bayes_catoni": ("PacBayesCatoni", "pac_bayes_catoni_grid"),
+    "theory.bounds.disintegrated": ("Disintegrated",),
+    "theory.bounds.gaussian": ("PriorScales", "kl_gaussians", "log_ratio_gaussians"),
+    "theory.bounds.lipschitz": ("RectangleConstants", "rectangle_constants"),
+    "theory.bounds.contraction": ("Cellwise", "Contraction", "cellwise_complexity",
+                                  "complexity_constants", "contraction_complexity", "norm_on_grid",
+                                  "ramp_missing_rate"),
+    "theory.bounds.table": ("BOUNDS",),
+    "theory.bounds.evidence": ("Evidence",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(_MODULE_OF[name]), name)
+    raise AttributeError(f"module 'theory.bounds' has no attribute {name!r}")

@@ -35,6 +35,11 @@ INGREDIENTS = {
     "rho": "relevance level  [Eq. 14]",
     "mean_g": "mean over the sample's truths of g(a) = max_b Phi(b, a)",
     "complexity": "empirical Rademacher complexity of the losses of the class on the sample",
+    "lipschitz": "Lipschitz constant of the loss in the head's outputs (one cell's logit: its slope)",
+    "weight_norm": "bound on the norm of the head's weights",
+    "feature_norm": "root mean square of the features' norms on the sample",
+    "outputs": "K, the number of outputs of the head",
+    "norm_choices": "nats paid for the choice of weight_norm from a grid (0: chosen beforehand)",
 }
 """What bounds are made from, by name."""
 

@@ -1,0 +1,172 @@
+r"""What a PAC-Bayes certificate of a trained network is made from: posteriors, losses, divergences.
+
+Bounded is the hard missing rate of the map, a function of trunk and attention.  Four posteriors:
+
+* "split": the prior is the network that the same recipe makes of the first half of the training
+  sample (its weights, deviations in proportion to their size); the posterior is the prior; the bound
+  counts the second half.  The divergence is 0: all is spent on confidence.
+* "split-trained": the same prior, the posterior trained on the second half for its own bound.
+* "initial": the prior sits at the initialisation, the posterior at the network of the run, trained on
+  labels alone; the bound counts the whole sample.  What a run costs that nobody kept close to where
+  it began.
+* "initial-trained": the prior at the initialisation, the posterior trained for its own bound.
+
+The first and the third are made of labels alone; the trained ones see masks.  No held-out image enters:
+the test figures beside them are for comparison.  The initialisation of the run was picked out of
+``starts`` by its training loss, which costs ``log(starts)`` nats (``prior_choices``), and so does the
+choice of the prior's deviation from a grid.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.attention_base import set_scale
+from training.config import RunConfig
+from training.counter import streams
+from training.data import Prepared, prepare
+from training.fit import Training, build, fit
+from training.gibbs import gibbs_losses, losses_of
+from training.model import AttentionNet
+from training.pac_bayes import PosteriorTraining, train_posterior
+from training.posterior import GaussianWeights, scales_of, weights_of
+
+PRIOR_SHARE = 0.5
+NOISE = 0.04  # deviations of the split prior, relative to the size of the weights
+WIDE = 0.3  # of the initial prior of the posterior that is trained
+GRID = tuple(2.0**k for k in range(-6, 4))  # deviations of the prior of "initial", relative
+ROUNDS, TEST_ROUNDS = 20, 4
+
+
+@dataclass(frozen=True)
+class Certified:
+    """A network, a law on its weights and the images its bound counts."""
+
+    net: AttentionNet
+    law: GaussianWeights
+    data: Prepared
+    indices: Tensor
+    prior_choices: float
+
+
+def certificate(run: Training, data: Prepared) -> dict[str, Any]:
+    """Ingredients by posterior (:data:`POSTERIORS`); None for methods without a learnt map, and for
+    splits of a pool."""
+    if not run.config.learnt or data.train.n < 4 or run.config.pool:
+        return None
+    out, half = {}, half_network(run)
+    for name, make in POSTERIORS.items():
+        start = time.perf_counter()
+        made = make(run, data, half)
+        out[name] = _measure(made, run.config, time.perf_counter() - start)
+    return out
+
+
+def half_network(run: Training) -> AttentionNet:
+    """The network that the run's recipe makes of the first half of its training images."""
+    half = replace(run.config, n=_first(run.config), analyses=())
+    return fit(half, prepare(half)).net.eval()
+
+
+def split(run: Training, data: Prepared, half: AttentionNet) -> Certified:
+    """Prior: the recipe's network of the first half.  Posterior: the same."""
+    weights = weights_of(half)
+    law = GaussianWeights(weights, _times(scales_of(weights), NOISE))
+    return Certified(half, law, data, torch.arange(_first(run.config), data.train.n), 0.0)
+
+
+def split_trained(run: Training, data: Prepared, half: AttentionNet) -> Certified:
+    """The same prior; the posterior is trained for its bound on the second half."""
+    made = split(run, data, half)
+    train_posterior(made.net, made.law, data.train, made.indices, PosteriorTraining(),
+                    _generator(run.config, 1))
+    return made
+
+
+def initial(run: Training, data: Prepared, half: AttentionNet) -> Certified:
+    """Prior: the start of the run that was chosen.  Posterior: the run's network, noise about it."""
+    fresh, net = build(run.config, data, run.start), run.net.eval()
+    start, end = weights_of(fresh), weights_of(net)
+    noise, sizes = _times(scales_of(end), NOISE), scales_of(start)
+    laws = []
+    for factor in GRID:
+        law = GaussianWeights(start, _times(sizes, factor))
+        law.move_to(end, noise)
+        laws.append(law)
+    best = min(laws, key=lambda law: float(law.divergence().detach()))
+    paid = math.log(len(GRID)) + math.log(run.config.starts)
+    return Certified(net, best, data, torch.arange(data.train.n), paid)
+
+
+def initial_trained(run: Training, data: Prepared, half: AttentionNet) -> Certified:
+    """Prior: the first start.  Posterior: trained for its bound on the whole sample."""
+    net = build(run.config, data).eval()
+    set_scale(net, run.config.s)
+    weights = weights_of(net)
+    law = GaussianWeights(weights, _times(scales_of(weights), WIDE))
+    indices = torch.arange(data.train.n)
+    train_posterior(net, law, data.train, indices, PosteriorTraining(steps=600),
+                    _generator(run.config, 2))
+    return Certified(net, law, data, indices, 0.0)
+
+
+POSTERIORS = {"split": split, "split-trained": split_trained, "initial": initial,
+              "initial-trained": initial_trained}
+"""How each posterior is made from a finished run, its data and the network of the first half."""
+
+
+def _measure(made: Certified, config: RunConfig, seconds: float) -> dict[str, Any]:
+    """Losses of the posterior's networks on the counted images and on the test images."""
+    data, law, net = made.data, made.law, made.net
+    generator = _generator(config, 3)
+    one = {name: w[0].detach() for name, w in law.draw(1, generator).items()}
+    pairs = gibbs_losses(net, law, data.train, made.indices, ROUNDS, generator)
+    drawn = losses_of(net, one, data.train, made.indices)
+    test = torch.arange(data.test.n)
+    fresh = gibbs_losses(net, law, data.test, test, TEST_ROUNDS, generator)
+    with torch.no_grad():
+        center = law.center()
+    cells = data.source.grid[0] * data.source.grid[1]
+    return {
+        "n_samples": len(made.indices),
+        "weights": sum(m.numel() for m in law.means),
+        "kl": float(law.divergence().detach()),
+        "prior_choices": made.prior_choices,
+        "gibbs": float(pairs.mean()),
+        "draws": pairs.numel(),
+        "drawn": float(drawn.mean()),
+        "drawn_counts": _counts(drawn, cells),
+        "log_ratio": law.log_ratio(one),
+        "center": float(losses_of(net, center, data.train, made.indices).mean()),
+        "test_gibbs": float(fresh.mean()),
+        "test_drawn": float(losses_of(net, one, data.test, test).mean()),
+        "test_center": float(losses_of(net, center, data.test, test).mean()),
+        "seconds": round(seconds, 3),
+    }
+
+
+def _first(config: RunConfig) -> int:
+    """Size of the first half."""
+    return math.ceil(config.n * PRIOR_SHARE)
+
+
+def _counts(losses: Tensor, cells: int) -> dict[str, int]:
+    """How many images have how many wrong positions (where all positions are known)."""
+    wrong = torch.round(losses * cells).long()
+    return {str(k): v for k, v in enumerate(torch.bincount(wrong).tolist()) if v}
+
+
+def _times(scales: dict[str, Tensor], factor: float) -> dict[str, Tensor]:
+    return {name: factor * v for name, v in scales.items()}
+
+
+def _generator(config: RunConfig, what: int) -> torch.Generator:
+    seed = int(streams(config.seed, 7, np.array([what]))[0] >> np.uint64(1))
+    return torch.Generator().manual_seed(seed)

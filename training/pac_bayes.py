@@ -1,0 +1,85 @@
+r"""Posteriors trained for their own certificate.
+
+Minimised is the quadratic PAC-Bayes bound (Perez-Ortiz et al. 2021)
+:math:`(\sqrt{L+c}+\sqrt c)^2`, :math:`c=(KL+\log(2\sqrt n/\delta))/(2n)`, of the SOFT missing rate L:
+the mean over the cells of :math:`|f-1_{a=1}|`, which has a gradient.  What is certified afterwards is
+the hard missing rate; the surrogate only says where to go.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from training.data import Part
+from training.model import AttentionNet
+from training.posterior import GaussianWeights, Looker, maps
+from training.samples import IGNORED
+
+
+@dataclass(frozen=True)
+class PosteriorTraining:
+    """How a posterior is trained: Adam on shifts and log ratios, in the prior's units.
+
+    Args:
+        steps, batch: gradient steps, images (each with a network of its own) a step.
+        lr: in units of the prior's deviation a step, falling to 0 by a cosine.
+        delta: level of the bound that is minimised.
+    """
+
+    steps: int = 300
+    batch: int = 64
+    lr: float = 0.02
+    delta: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "lr"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if not 0 < self.delta < 1:
+            raise ValueError(f"delta must be in (0, 1), got {self.delta}")
+
+
+def train_posterior(
+    net: AttentionNet, law: GaussianWeights, part: Part, indices: Tensor,
+    how: PosteriorTraining, generator: torch.Generator,
+) -> None:
+    """Train a posterior in place, on the images of ``part`` that its bound counts.
+
+    Raises:
+        ValueError: a loss that is not finite; says which step.
+    """
+    look, n = Looker(net, hard=False), len(indices)
+    paid = math.log(2 * math.sqrt(n) / how.delta)
+    optimizer = torch.optim.Adam(law.parameters(), lr=how.lr)
+    order = torch.empty(0, dtype=torch.int64)
+    for step in range(how.steps):
+        if len(order) < min(how.batch, n):
+            order = torch.randperm(n, generator=generator)
+        batch, order = order[: how.batch], order[how.batch:]
+        samples = part.take(indices[batch])
+        for group in optimizer.param_groups:
+            group["lr"] = how.lr * (1 + math.cos(math.pi * step / how.steps)) / 2
+        found = maps(look, law.draw(len(batch), generator), samples.images)
+        loss = soft_missing_rate(found, samples.masks)
+        bound = quadratic(loss, (law.divergence() + paid) / (2 * n))
+        if not math.isfinite(float(bound.detach())):
+            raise ValueError(f"step {step}: the bound of the posterior is {float(bound.detach())}")
+        optimizer.zero_grad()
+        bound.backward()
+        optimizer.step()
+
+
+def soft_missing_rate(log_f: Tensor, masks: Tensor) -> Tensor:
+    """The mean of ``|f - 1{a = +1}|`` over known positions: the missing rate of 2f - 1 (Eq. 12)."""
+    known = masks != IGNORED
+    wrong = (log_f.exp() - (masks == 1).to(log_f.dtype)).abs() * known
+    return (wrong.flatten(1).sum(1) / known.flatten(1).sum(1)).mean()
+
+
+def quadratic(loss: Tensor, c: Tensor) -> Tensor:
+    r""":math:`(\sqrt{L+c}+\sqrt c)^2`."""
+    return ((loss + c).sqrt() + c.sqrt()) ** 2
