@@ -39,6 +39,8 @@ FIGURES = {
         Entry("fig10_sigmoids", "Figure 10: from the sigmoid to the window"),
         Entry("rademacher_vs_n", "Rademacher complexity against N", "rademacher.jsonl"),
         Entry("bound_vs_data", "The bounds of section 5.1 against data", "training.jsonl"),
+        Entry("certificates", "Bounds that say something, against data", "certificates.jsonl"),
+        Entry("slack", "Where the bounds lose", "certificates.jsonl"),
     )
 }
 

@@ -44,6 +44,9 @@ SIMULATIONS = {
                    "sims.injectivity_cells"),
         Simulation("theorem-3", "Theorem 3: coverage on classes of known complexity",
                    "sims.theorem_3_cells"),
+        Simulation("coverage",
+                   "coverage and tightness of held-out, Occam and PAC-Bayes bounds",
+                   "sims.coverage_cells"),
     )
 }
 

@@ -80,7 +80,8 @@ def parser() -> argparse.ArgumentParser:
     certify = commands.add_parser(
         "certify", help="bounds on the missing rate of finished runs, and what each pays for", **style)
     certify.add_argument("what", metavar="RUN_OR_ROWS", type=Path,
-                         help="the folder of a run (trains what its certificate needs) or a file of rows")
+                         help="the folder of a run (trains what its certificate needs) or a file of "
+                              "rows")
     certify.add_argument("--delta", type=float, default=0.05, help="in (0, 1) (default: 0.05)")
     certify.add_argument("--out", metavar="FILE", type=Path,
                          help="tables are appended here (default for a folder: RUN/bounds.jsonl)")

@@ -1,4 +1,4 @@
-"""The experiments (a) to (i): each a grid of cells, with presets by size, and a file of rows.
+"""The experiments (a) to (j): each a grid of cells, with presets by size, and a file of rows.
 
 Presets: ``smoke`` runs every experiment end to end in a minute and learns nothing; ``quick`` is what
 ``make reproduce`` runs; ``cpu`` is for a machine without a GPU, ``long`` the same with more seeds and

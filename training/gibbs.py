@@ -4,7 +4,8 @@ The Gibbs loss :math:`\hat R(Q)=E_{h\sim Q}\hat R(h)` on a sample is the mean ov
 :math:`E_h\Phi(h(x_i),a_i)`.  Here every pair of an image and a round gets a network of its own: m
 rounds on n images are mn INDEPENDENT losses in [0, 1] whose means average to the Gibbs loss, so that
 the Chernoff bound holds with mn in place of the number of networks (for independent variables with
-means p_i, :math:`\prod_i(1+p_i(e^t-1))\le(1+\bar p\,(e^t-1))^{mn}` by concavity of the logarithm).
+means p_i, :math:`\prod_i(1+p_i(e^t-1))\le(1+\bar p\,(e^t-1))^{mn}` by concavity of the logarithm:
+Hoeffding 1963, Theorem 1).  All of this is given the sample: the images are not drawn again.
 Langford and Caruana (2001) draw one network for all images, and have m only.
 """
 
@@ -17,7 +18,8 @@ from training.data import Part
 from training.model import AttentionNet
 from training.posterior import GaussianWeights, Looker, hard_losses, maps
 
-CHUNK = 128
+CHUNK = 128  # networks abreast
+NUMBERS = 2**24  # of all their weights, which bounds the memory
 
 
 def gibbs_losses(
@@ -39,7 +41,7 @@ def gibbs_losses(
     look = Looker(net, hard=True)
     out = torch.empty(rounds, len(indices), dtype=torch.float64)
     with torch.no_grad():
-        for place in torch.arange(len(indices)).split(CHUNK):
+        for place in torch.arange(len(indices)).split(_abreast(law)):
             samples = part.take(indices[place])
             for k in range(rounds):
                 drawn = law.draw(len(place), generator)
@@ -58,3 +60,8 @@ def losses_of(net: AttentionNet, weights: dict[str, Tensor], part: Part, indices
             found = torch.func.functional_call(look, named, (samples.images,))
             out.append(hard_losses(samples.masks, found).cpu())
     return torch.cat(out)
+
+
+def _abreast(law: GaussianWeights) -> int:
+    """How many networks are drawn at once."""
+    return max(1, min(CHUNK, NUMBERS // sum(m.numel() for m in law.means)))

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from training.data import Part
+from training.fit import TrainingError
 from training.model import AttentionNet
 from training.posterior import GaussianWeights, Looker, maps
 from training.samples import IGNORED
@@ -50,7 +51,7 @@ def train_posterior(
     """Train a posterior in place, on the images of ``part`` that its bound counts.
 
     Raises:
-        ValueError: a loss that is not finite; says which step.
+        TrainingError: a bound or a divergence that is not finite; says which step.
     """
     look, n = Looker(net, hard=False), len(indices)
     paid = math.log(2 * math.sqrt(n) / how.delta)
@@ -67,10 +68,13 @@ def train_posterior(
         loss = soft_missing_rate(found, samples.masks)
         bound = quadratic(loss, (law.divergence() + paid) / (2 * n))
         if not math.isfinite(float(bound.detach())):
-            raise ValueError(f"step {step}: the bound of the posterior is {float(bound.detach())}")
+            raise TrainingError(f"posterior: step {step}: the bound is {float(bound.detach())}")
         optimizer.zero_grad()
         bound.backward()
         optimizer.step()
+    kl = float(law.divergence().detach())
+    if not math.isfinite(kl):
+        raise TrainingError(f"posterior: step {how.steps}: the divergence is {kl}")
 
 
 def soft_missing_rate(log_f: Tensor, masks: Tensor) -> Tensor:

@@ -3,22 +3,21 @@ r"""Gaussian laws on the weights that an attention map depends on: trunk and att
 A map is a function of the weights of the trunk and of the attention; tail and classifier have no part
 in it, so that no bound on the missing rate needs to pay for them.  :class:`GaussianWeights` is a
 diagonal Gaussian on those weights (scope "whole") or on the attention's alone ("head", with the trunk
-as it is).  Networks are drawn by the batch, one for each image: a mean over (network, image) pairs
-with independent networks has next to no Monte-Carlo error.
+as it is, which must then not depend on the images that a bound counts).  Networks are drawn by the
+batch, one for each image: independent pairs of network and image are many, and cost one pass.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from training.model import AttentionNet
-from training.samples import IGNORED, Samples
+from training.samples import IGNORED
 
 SCOPES = {"whole": ("trunk.", "attention."), "head": ("attention.",)}
+NO_PART = ("attention.gate",)  # mixes features with attended ones; the map is without it
 LEAST_SCALE = 1e-3
 
 
@@ -79,10 +78,11 @@ class GaussianWeights(nn.Module):
         return 0.5 * torch.stack([t.sum() for t in terms]).sum()
 
     def log_ratio(self, weights: dict[str, Tensor]) -> float:
-        r""":math:`\log(dQ/dP)` at given weights."""
+        r""":math:`\log(dQ/dP)` at given weights, in float64."""
         total = 0.0
         for i, name in enumerate(self.names):
-            z = (weights[name].detach() - self.means[i]).double() / self.deviations[i].double()
+            away = weights[name].detach().double() - self.means[i].double()
+            z = away / self.deviations[i].double()
             u, v = self.shifts[i].detach().double(), self.log_ratios[i].detach().double()
             total += float((0.5 * z**2 - 0.5 * ((z - u) / v.exp()) ** 2 - v).sum())
         return total
@@ -93,21 +93,30 @@ class GaussianWeights(nn.Module):
 
 
 def weights_of(net: AttentionNet, scope: str = "whole") -> dict[str, Tensor]:
-    """The weights of a scope, by name.
+    """The weights of a scope that the map depends on, by name.
 
     Raises:
-        ValueError: an unknown scope, or a network without attention.
+        ValueError: an unknown scope, a network whose attention has no weights, or one that learns
+            numbers beside its weights (running statistics): no law on the weights knows of them.
     """
     if scope not in SCOPES:
         raise ValueError(f"scope must be one of {sorted(SCOPES)}, got {scope!r}")
-    found = {n: p.detach() for n, p in net.named_parameters() if n.startswith(SCOPES[scope])}
+    beside = [n for n, _ in net.named_buffers()
+              if n.startswith(SCOPES["whole"]) and n.rpartition(".")[2].startswith("running_")]
+    if beside:
+        raise ValueError(f"a network that learns its weights alone is needed, got {beside[0]!r}")
+    found = {n: p.detach() for n, p in net.named_parameters()
+             if n.startswith(SCOPES[scope]) and n not in NO_PART}
     if not any(n.startswith("attention.") for n in found):
         raise ValueError("a network whose attention has weights is needed")
     return found
 
 
 def scales_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The root mean square of each tensor, in its shape; of its layer's other tensors where it is 0."""
+    """The root mean square of each tensor, in its shape; that of its layer's largest where it is 0.
+
+    At least ``LEAST_SCALE``.
+    """
     rms = {n: float(w.double().square().mean().sqrt()) for n, w in weights.items()}
     out = {}
     for name, w in weights.items():
@@ -150,9 +159,3 @@ def hard_losses(masks: Tensor, predicted: Tensor) -> Tensor:
     if not bool((count > 0).all()):
         raise ValueError("an image has no known position: its missing rate is undefined")
     return ((predicted != masks) & known).flatten(1).sum(1).double() / count
-
-
-def parts(samples: Samples, size: int) -> Iterator[Samples]:
-    """Consecutive parts of at most ``size`` samples."""
-    for index in torch.arange(len(samples)).split(size):
-        yield samples[index.to(samples.labels.device)]

@@ -90,7 +90,8 @@ def finished(folder: str | Path) -> tuple[RunConfig, AttentionNet]:
     source, channels = make_source(config), None
     if config.freeze:
         image, _ = sizes(config)
-        channels = frozen_trunk(config).features(torch.zeros(1, 3, *image)).shape[1]
+        channels = frozen_trunk(config).features(
+            torch.zeros(1, 3, *image, device=config.device)).shape[1]
     net = build(config, Prepared(source, None, None, None, channels=channels))
     weights = folder / "weights.safetensors"
     try:

@@ -102,9 +102,7 @@ def test_against_other_software(delta, law):
 
 
 def test_zeros_by_hand():
-    """One loss 0, delta = 1/4: the bet is min(sqrt(8 ln 4), c/(1 - m)), and 1 + bet m never reaches 4
-    for m < 1 unless c/(1 - m) does; at n = 2 the second bet knows the first loss.
-    """
+    """One loss 0, delta = 1/4: capital 1 + m min(sqrt(8 ln 4), c/(1 - m)) reaches 4 at the end."""
     a = np.sqrt(8 * np.log(4))
     assert betting_upper([0.0], 0.25, 0.9) == pytest.approx(3 / a, rel=1e-11)
     assert 0.9 / (1 - 3 / a) > a  # the cap does not hold there

@@ -275,7 +275,7 @@ def test_out_is_a_folder(tiny, tmp_path, capsys):
 
 def test_every_simulation_has_both_presets_and_a_module():
     assert set(SIMULATIONS) == {"rademacher", "theorem-1", "relevance", "theorem-2", "injectivity",
-                                "theorem-3"}
+                                "theorem-3", "coverage"}
     for name, simulation in SIMULATIONS.items():
         module = importlib.import_module(simulation.module)
         assert simulation.name == name and set(module.PRESETS) >= {"quick", "full"}

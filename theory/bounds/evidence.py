@@ -7,6 +7,7 @@ what it needs; what is missing is named.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,11 +39,14 @@ class Evidence:
         predictor: a key of :data:`PREDICTORS`.
         given: ingredients by name.
         test: its missing rate on test images, beside which the bounds are read; None if unknown.
+        test_drawn: that of the one network drawn from it, for the bounds of one network (those that
+            need "drawn" or "losses").
     """
 
     predictor: str
     given: Mapping[str, Any]
     test: float | None
+    test_drawn: float | None = None
 
 
 class Lacking(ValueError):
@@ -59,33 +63,53 @@ def evidence(row: Mapping[str, Any]) -> Iterator[Evidence]:
     if train.get("missing_rate") is None:
         raise Lacking(f"row {row.get('key', '?')!r}: no training missing rate (method "
                       f"{row.get('method', '?')!r} has no map, or the data no masks)")
-    free = not str(field(row, "method")).startswith("rectangle")
+    rate = test.get("missing_rate")
     given = {
         "empirical": train["missing_rate"],
-        "n_samples": field(row, "n"),
+        "n_samples": train.get("images", field(row, "n")),  # those with a known position
         "rho": RHO,
-        "mean_g": 1.0 if free else row.get("mean_g"),
-        "log_size": log_size_of_heads(int(field(row, "parameters")), BITS),
-        "losses": losses_of_counts(test.get("wrong_counts"), row),
+        "mean_g": row.get("mean_g") if one_rectangle(row) else 1.0,
+        "log_size": log_size(row),
+        "losses": _where_known(test.get("wrong_counts"), row, test.get("images"), rate),
     }
-    yield Evidence("trained", given, test.get("missing_rate"))
+    yield Evidence("trained", given, rate, rate)
     for name, found in (row.get("certificate") or {}).items():
         given = {key: field(found, key, row) for key in POSTERIOR}
-        given["losses"] = (losses_of_counts(found.get("drawn_counts"), row) if name == "split" else None)
-        yield Evidence(name, given, found.get("test_gibbs"))
+        given["losses"] = None
+        if name == "split":  # the prior itself has not seen these images: they are held out
+            given["losses"] = _where_known(found.get("drawn_counts"), row, given["n_samples"],
+                                           given["drawn"])
+        yield Evidence(name, given, found.get("test_gibbs"), found.get("test_drawn"))
+
+
+def one_rectangle(row: Mapping[str, Any]) -> bool:
+    """Whether the maps of a row are single rectangles; ellipses and unions of several are not."""
+    config = row.get("config", {})
+    return (str(field(row, "method")).startswith("rectangle")
+            and config.get("shape", "rectangle") == "rectangle" and config.get("count", 1) == 1)
+
+
+def log_size(row: Mapping[str, Any]) -> float | None:
+    """ln of the number of networks; None where running statistics are learnt beside the weights."""
+    config = row.get("config", {})
+    if config.get("backbone", "small") != "small" and not config.get("freeze", False):
+        return None
+    return log_size_of_heads(int(field(row, "parameters")), BITS)
 
 
 def losses_of_counts(counts: Mapping[str, int] | None, row: Mapping[str, Any]) -> np.ndarray | None:
     """Missing rates ``(n,)`` from how many images have how many wrong positions; None of None.
 
-    In a random order (of a fixed seed): given which losses there are, all orders of an i.i.d. sample
-    are equally likely, so this one is as good as that in which they were drawn.
+    Where all positions are known.  The order is drawn at random, of a seed that is the row's own and
+    knows nothing of the losses: an i.i.d. sample in a random order is one, so a bound that looks at
+    the order holds with its probability over sample and order.
     """
     if not counts:
         return None
     height, width = field(row, "grid")
     wrong = np.repeat([int(k) for k in counts], [int(v) for v in counts.values()])
-    return np.random.default_rng(0).permutation(wrong) / (height * width)
+    seed = zlib.crc32(str(row.get("key", "")).encode())
+    return np.random.default_rng(seed).permutation(np.sort(wrong)) / (height * width)
 
 
 def field(row: Mapping[str, Any], name: str, whole: Mapping[str, Any] | None = None) -> Any:
@@ -97,3 +121,16 @@ def field(row: Mapping[str, Any], name: str, whole: Mapping[str, Any] | None = N
     if name not in row:
         raise Lacking(f"row {(whole or row).get('key', '?')!r} lacks {name!r}")
     return row[name]
+
+
+def _where_known(
+    counts: Mapping[str, int] | None, row: Mapping[str, Any], images: int | None, mean: float | None
+) -> np.ndarray | None:
+    """:func:`losses_of_counts` if they are those of all images, with this mean; else None.
+
+    With ignored positions an image's missing rate is more than its wrong positions by the grid's.
+    """
+    losses = losses_of_counts(counts, row)
+    if losses is None or mean is None or len(losses) != images or abs(losses.mean() - mean) > 1e-9:
+        return None
+    return losses

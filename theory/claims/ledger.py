@@ -16,6 +16,7 @@ MODULES = (
     "theory.claims.ledger_5_1_rotated",
     "theory.claims.ledger_5_1_bounds",
     "theory.claims.ledger_5_1_sharp",
+    "theory.claims.ledger_5_1_contraction",
     "theory.claims.ledger_5_1_h1",
     "theory.claims.ledger_5_1_trained",
     "theory.claims.ledger_5_2",

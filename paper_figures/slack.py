@@ -1,0 +1,106 @@
+"""Where the bounds lose: the slack of each between the empirical and the bound, by cause."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from paper_figures.certificates import DELTA, METHODS, select
+from paper_figures.fields import get, number, plural
+from paper_figures.style import BLACK, BLUE, GREY, ORANGE, PAGE, PURPLE, RED, SKY
+from theory.bounds.table import table
+
+SHOWN = (
+    ("theorem_1", "trained", "Theorem 1"),
+    ("sharp_bound", "trained", "exact complexity"),
+    ("occam", "trained", "Occam, 32 bits"),
+    ("pac_bayes_kl", "initial", "PAC-Bayes, start"),
+    ("pac_bayes_kl", "initial-trained", "PAC-Bayes, start, trained"),
+    ("pac_bayes_kl", "split-trained", "PAC-Bayes, half, trained"),
+    ("pac_bayes_kl", "split", "PAC-Bayes, half"),
+    ("disintegrated", "split", "one drawn, half"),
+    ("chernoff", "trained", "held out: kl"),
+    ("betting", "trained", "held out: betting"),
+)
+CAUSES = {
+    "empirical": ("empirical loss", RED),
+    "relevance": ("relevance level", BLACK),
+    "worst maps": ("worst maps of the class", GREY),
+    "class size": ("size of the class", PURPLE),
+    "divergence": ("divergence KL(Q‖P)", ORANGE),
+    "prior choice": ("choice of the prior", "#F0E442"),
+    "draws": ("Monte Carlo", SKY),
+    "confidence": ("confidence", BLUE),
+}
+
+
+def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
+    """One column a method."""
+    return 1, len({get(r, "method") for r in select(rows)})
+
+
+def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
+    """Inches."""
+    return 1.6 + (PAGE - 1.6) * layout(rows)[1] / 2, 3.6
+
+
+def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
+    """Stacked bars at the largest N, one a bound; a line where the measured rate is."""
+    rows = largest(select(rows))
+    panels = np.atleast_1d(np.asarray(ax, dtype=object))
+    methods = [m for m in METHODS if any(r["method"] == m for r in rows)]
+    for method, panel in zip(methods, panels, strict=True):
+        plot_panel([r for r in rows if r["method"] == method], panel)
+        panel.set_title(METHODS[method])
+        panel.label_outer()
+    handles: dict[str, Any] = {}
+    for panel in panels:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    panels[0].figure.legend(handles.values(), handles.keys(), ncols=3, loc="outside lower center")
+    return ax
+
+
+def largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with the most training images."""
+    top = max(int(number(r, "n")) for r in rows)
+    return [r for r in rows if r["n"] == top]
+
+
+def plot_panel(rows: list[dict[str, Any]], ax: Any) -> Any:
+    """The bars of one method: means over the seeds of each stage's share."""
+    tables = [{(b["bound"], b["predictor"]): b for b in table(r, DELTA)} for r in rows]
+    places = [i for i, (bound, who, _) in enumerate(SHOWN) if all((bound, who) in t for t in tables)]
+    left, seen = np.zeros(len(SHOWN)), set()
+    for i in places:
+        bound, who, _ = SHOWN[i]
+        lines = [t[bound, who] for t in tables]
+        parts = {"empirical": np.mean([line["start"] for line in lines])}
+        for line in lines:
+            for cause, value in line["slack"].items():
+                parts[cause] = parts.get(cause, 0.0) + value / len(lines)
+        for cause, value in parts.items():
+            label, color = CAUSES[cause]
+            ax.barh(i, value, left=left[i], color=color, height=0.7, lw=0,
+                    label=label if cause not in seen else None)
+            seen.add(cause)
+            left[i] += value
+    measured = float(np.mean([number(r, "test.missing_rate") for r in rows]))
+    ax.axvline(measured, color=RED, lw=1.0, ls="--", label="measured on test images")
+    ax.set_yticks(range(len(SHOWN)), [name for _, _, name in SHOWN])
+    ax.invert_yaxis()
+    ax.set(xlabel="missing rate")
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
+def caption(rows: list[dict[str, Any]]) -> str:
+    """What is drawn, and how a share is defined."""
+    found = largest(select(rows))
+    seeds = len({get(r, "seed") for r in found})
+    return (f"Bounds at N = {found[0]['n']} (δ = {DELTA:g}) taken apart: the empirical loss, then "
+            "what each step adds, in the order in which it is paid (means over "
+            f"{plural(seeds, 'seed')}). The shares depend on that order: the same nats cost more or "
+            "less on the curved scale of an inverse divergence. Dashed line: the missing rate on test "
+            "images.")

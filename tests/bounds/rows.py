@@ -1,0 +1,30 @@
+"""A row of a training, made up but consistent, for the tests of what is read from rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def posterior(**changes: Any) -> dict[str, Any]:
+    """What :mod:`training.certificate` writes of one posterior; the drawn network misses 0.1 on average."""
+    return {"n_samples": 20, "weights": 30, "kl": 1.5, "prior_choices": 0.0, "gibbs": 0.12, "draws": 400,
+            "drawn": 0.1, "drawn_counts": {"0": 10, "1": 6, "8": 3, "2": 1},
+            "log_ratio": 1.2, "center": 0.1,
+            "test_gibbs": 0.13, "test_drawn": 0.11, "test_center": 0.1, "seconds": 1.0, **changes}
+
+
+def row_of(method: str = "rectangle") -> dict[str, Any]:
+    """A row of a run of 40 images on a 4 x 4 grid, with all four posteriors."""
+    return {
+        "schema": 1, "kind": "training", "key": "cell", "method": method, "supervision": "label", "n": 40, "seed": 0,
+        "grid": [4, 4], "mean_g": 0.9, "parameters": 500, "start": 0,
+        "config": {"shape": "rectangle", "count": 1, "backbone": "small", "freeze": False},
+        "train": {"missing_rate": 0.05, "images": 40},
+        "test": {"missing_rate": 0.0625, "images": 60, "wrong_counts": {"0": 40, "2": 10, "4": 10}},
+        "certificate": {
+            "split": posterior(kl=0.0, log_ratio=0.0),
+            "split-trained": posterior(),
+            "initial": posterior(n_samples=40, draws=800, kl=900.0, log_ratio=880.0, prior_choices=3.4),
+            "initial-trained": posterior(n_samples=40, draws=800, kl=30.0, log_ratio=28.0),
+        },
+    }
