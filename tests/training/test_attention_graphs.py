@@ -183,7 +183,6 @@ def best_times(calls, x, turns=15):
     return {name: min(v) for name, v in seconds.items()}
 
 
-
 def test_the_search_for_operations_finds_them():
     x = features().requires_grad_()
     assert any("MaxPool" in n for n in graph_nodes(torch.nn.functional.max_pool2d(x, 2).sum()))
