@@ -5,6 +5,9 @@ from __future__ import annotations
 from tests.plants import Plant
 
 PLANTS = [
+    Plant('training/config.py',
+          'self.coords_lr if self.method == "rectangle" else',
+          'self.coords_lr if self.method in RECTANGLES else', 'tests/training/test_config.py'),
     Plant('training/attention_base.py',
           'self.log_f >= math.log(0.5)',
           'self.log_f >= math.log(0.4)', 'tests/training/test_attention.py'),

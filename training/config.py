@@ -45,8 +45,8 @@ class RunConfig:
         warmup, head_warmup: steps of linear warm-up of the network and of the head (which may wait
             until there are features to look at), times a cosine over all steps.
         lr: learning rate (Adam) of trunk and tail.
-        coords_lr, paper_lr, positionwise_lr: of the heads: paper and light take ``paper_lr``,
-            softargmax ``coords_lr``, CBAM ``positionwise_lr``.
+        coords_lr, paper_lr, positionwise_lr: of the heads: paper and light take ``paper_lr``, CBAM
+            and softargmax (whose convolutions need smaller steps than coords) ``positionwise_lr``.
         width, tail: channels of trunk and tail of the small network.
         layers, depth: 3x3 layers of the small network, and how many of them stand before the
             attention (the others after it); 0 and 0 is the network of patches.
@@ -187,7 +187,7 @@ class RunConfig:
         """Learning rate of the attention's parameters."""
         if self.method in ("rectangle-paper", "rectangle-light"):
             return self.paper_lr
-        return self.coords_lr if self.method in RECTANGLES else self.positionwise_lr
+        return self.coords_lr if self.method == "rectangle" else self.positionwise_lr
 
     @property
     def gradient_steps(self) -> int:

@@ -92,3 +92,11 @@ def test_bad_configurations(change, message):
 def test_only_learnt_maps_have_several_starts(method):
     config = variant(method=method)
     assert (config.gradient_steps > config.steps) == config.learnt
+
+
+@pytest.mark.parametrize(("method", "rate"), [
+    ("rectangle", 0.5), ("rectangle-paper", 0.25), ("rectangle-light", 0.25),
+    ("rectangle-softargmax", 0.125), ("positionwise", 0.125), ("cbam", 0.125)])
+def test_every_head_has_its_learning_rate(method, rate):
+    config = RunConfig(method=method, coords_lr=0.5, paper_lr=0.25, positionwise_lr=0.125)
+    assert config.head_lr == rate
