@@ -227,6 +227,11 @@ REGIMES: dict[str, dict[str, Any]] = {
     # the label can be read outside the object
     "balanced": {**_PURE, "cue": "ring", "distractors": "balanced"},
     "decoy": {"decoy": 0.9},
+    # the same dials, one at a time, where one tile does not tell the class
+    "ring-mixed": {"cue": "ring"},
+    "local-mixed": {"binding": "local"},
+    "alone-mixed": {"distractors": "none", "background": "plain"},
+    "balanced-mixed": {"distractors": "balanced"},
     # harder images
     "noisy": {"noise": 0.2},
     "correlated-noise": {"noise_correlation": 1.5},

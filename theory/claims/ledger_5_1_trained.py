@@ -79,8 +79,8 @@ H1_REGIMES = Claim(
     title="Where a small main loss comes with a small missing rate, and where not",
     source="(H1), Eq. 10",
     statement=r"L_{main}\text{ small}\Rightarrow\hat R(f)\text{ small, regime by regime}",
-    words="(H1) asks that the loss can only fall by looking at the object.  Where the trunk binds "
-          "cue and class, where something outside tells the label or where the labels are "
+    words="(H1) asks that the loss can only fall by looking at the whole object and at nothing else.  "
+          "Where a part of it is enough, where nothing else is in the image or where the labels are "
           "memorised, it falls without.",
     assumptions="label-only training of small networks on the named regimes of ShapeField",
     kind="empirical", measure=regimes_measurement, origin="beyond", code="training",
