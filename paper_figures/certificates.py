@@ -62,6 +62,9 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
         plot_panel([r for r in rows if r["method"] == method], panel)
         panel.set_title(METHODS[method])
         panel.label_outer()
+    low = min(panel.get_ylim()[0] for panel in panels)
+    for panel in panels:
+        panel.set_ylim(low, 1.6)
     handles, labels = panels[0].get_legend_handles_labels()
     panels[0].figure.legend(handles, labels, ncols=2, loc="outside lower center")
     return ax

@@ -23,6 +23,9 @@ SHOWN = (
     ("chernoff", "trained", "held out: kl"),
     ("betting", "trained", "held out: betting"),
 )
+NEAR = SHOWN[5:]
+"""Those that are near the measured rate."""
+
 CAUSES = {
     "empirical": ("empirical loss", RED),
     "relevance": ("relevance level", BLACK),
@@ -36,29 +39,36 @@ CAUSES = {
 
 
 def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
-    """One column a method."""
-    return 1, len({get(r, "method") for r in select(rows)})
+    """One column a method; below, the short bars once more, larger."""
+    return 2, len({get(r, "method") for r in select(rows)})
 
 
 def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
     """Inches."""
-    return 1.6 + (PAGE - 1.6) * layout(rows)[1] / 2, 3.6
+    return 1.6 + (PAGE - 1.6) * layout(rows)[1] / 2, 5.6
 
 
 def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     """Stacked bars at the largest N, one a bound; a line where the measured rate is."""
     rows = largest(select(rows))
-    panels = np.atleast_1d(np.asarray(ax, dtype=object))
     methods = [m for m in METHODS if any(r["method"] == m for r in rows)]
-    for method, panel in zip(methods, panels, strict=True):
-        plot_panel([r for r in rows if r["method"] == method], panel)
-        panel.set_title(METHODS[method])
-        panel.label_outer()
+    panels = np.asarray(ax, dtype=object).reshape(2, len(methods))
+    for shown, line in zip((SHOWN, NEAR), panels, strict=True):
+        for method, panel in zip(methods, line, strict=True):
+            plot_panel([r for r in rows if r["method"] == method], panel, shown)
+            panel.set_title(METHODS[method] + ("" if shown is SHOWN else ", the short ones"))
+            if panel is not line[0]:
+                panel.set_yticklabels([])
+        most = max(panel.get_xlim()[1] for panel in line)
+        for panel in line:
+            panel.set_xlim(0, most)
+    for panel in panels[0]:
+        panel.set_xlabel("")
     handles: dict[str, Any] = {}
-    for panel in panels:
+    for panel in panels.flat:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    panels[0].figure.legend(handles.values(), handles.keys(), ncols=3, loc="outside lower center")
+    panels.flat[0].figure.legend(handles.values(), handles.keys(), ncols=3, loc="outside lower center")
     return ax
 
 
@@ -68,13 +78,15 @@ def largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [r for r in rows if r["n"] == top]
 
 
-def plot_panel(rows: list[dict[str, Any]], ax: Any) -> Any:
+def plot_panel(
+    rows: list[dict[str, Any]], ax: Any, shown: tuple[tuple[str, str, str], ...] = SHOWN
+) -> Any:
     """The bars of one method: means over the seeds of each stage's share."""
     tables = [{(b["bound"], b["predictor"]): b for b in table(r, DELTA)} for r in rows]
-    places = [i for i, (bound, who, _) in enumerate(SHOWN) if all((bound, who) in t for t in tables)]
-    left, seen = np.zeros(len(SHOWN)), set()
+    places = [i for i, (bound, who, _) in enumerate(shown) if all((bound, who) in t for t in tables)]
+    left, seen = np.zeros(len(shown)), set()
     for i in places:
-        bound, who, _ = SHOWN[i]
+        bound, who, _ = shown[i]
         lines = [t[bound, who] for t in tables]
         parts = {"empirical": np.mean([line["start"] for line in lines])}
         for line in lines:
@@ -87,8 +99,8 @@ def plot_panel(rows: list[dict[str, Any]], ax: Any) -> Any:
             seen.add(cause)
             left[i] += value
     measured = float(np.mean([number(r, "test.missing_rate") for r in rows]))
-    ax.axvline(measured, color=RED, lw=1.0, ls="--", label="measured on test images")
-    ax.set_yticks(range(len(SHOWN)), [name for _, _, name in SHOWN])
+    ax.axvline(measured, color=BLACK, lw=1.2, ls="--", label="measured on test images")
+    ax.set_yticks(range(len(shown)), [name for _, _, name in shown])
     ax.invert_yaxis()
     ax.set(xlabel="missing rate")
     ax.grid(axis="y", visible=False)
