@@ -115,4 +115,4 @@ def caption(rows: list[dict[str, Any]]) -> str:
             "what each step adds, in the order in which it is paid (means over "
             f"{plural(seeds, 'seed')}). The shares depend on that order: the same nats cost more or "
             "less on the curved scale of an inverse divergence. Dashed line: the missing rate on test "
-            "images.")
+            "images. No error bars: the spread between seeds is that of the figure before.")

@@ -16,6 +16,7 @@ from paper_figures.report import write_report
 from paper_figures.typeset import NotTypeset, mathml, statement
 from sims.rademacher_cells import cells, compute
 from tests.paper_figures.make_ledger import ledger, training_rows, verdict
+from tests.paper_figures.test_certificates import rows as certificate_rows
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
@@ -63,7 +64,8 @@ def fill(run, *, with_ledger=True, with_rows=True):
     if with_rows:
         rows = [{"schema": 1, "version": "0.1.0", **c, **compute(c), "seconds": 0.01}
                 for c in cells("quick", 0) if c["n"] <= 4]
-        for name, lines in (("rademacher", rows), ("training", training_rows())):
+        for name, lines in (("rademacher", rows), ("training", training_rows()),
+                            ("certificates", certificate_rows())):
             (run / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
     return run
 
@@ -103,7 +105,7 @@ def test_headings_do_not_skip_a_level_and_images_have_words(page):
     _, parsed, _ = page
     assert parsed.levels[0] == 1 and parsed.levels.count(1) == 1
     assert all(b <= a + 1 for a, b in zip(parsed.levels, parsed.levels[1:], strict=False))
-    assert len(parsed.alts) == 5 and all(len(alt) > 80 for alt in parsed.alts)
+    assert len(parsed.alts) == 7 and all(len(alt) > 80 for alt in parsed.alts)
 
 
 def test_counts_are_computed(page):
@@ -150,11 +152,11 @@ def test_counterexamples_are_drawn(page):
 def test_both_sources_of_rows_are_shown_and_named(tmp_path):
     run = fill(tmp_path / "run")
     (tmp_path / "rows").mkdir()
-    for name in ("rademacher", "training"):
+    for name in ("rademacher", "training", "certificates"):
         (tmp_path / "rows" / f"{name}.jsonl").write_bytes((run / f"{name}.jsonl").read_bytes())
     report = write_report(run, tmp_path / "out", tmp_path / "rows")
     text = report.path.read_text()
-    assert len(Page(text).alts) == 7
+    assert len(Page(text).alts) == 11
     assert text.count('class="source">this run<') == text.count('class="source">committed rows<')
     assert "Source: this run, rademacher.jsonl: 25 rows; version 0.1.0; seed 0" in text
     assert "test machine" in text
@@ -165,10 +167,10 @@ def test_an_empty_run_is_reported_in_place(tmp_path, capsys):
     code = main(["report", "--run", str(run), "--out", str(tmp_path / "out"), "--rows", str(run)])
     captured = capsys.readouterr()
     assert code == 0 and "ledger.json is not there" in captured.out
-    assert captured.err.count("missing:") == 3
+    assert captured.err.count("missing:") == 5
     text = (tmp_path / "out" / "index.html").read_text()
     parsed = Page(text)
-    assert "The ledger is missing" in text and text.count("<strong>Missing.</strong>") == 2
+    assert "The ledger is missing" in text and text.count("<strong>Missing.</strong>") == 4
     assert len(parsed.alts) == 3
 
 
@@ -176,8 +178,8 @@ def test_committed_rows_stand_in_for_a_run_without_rows(tmp_path):
     source = fill(tmp_path / "rows", with_ledger=False)
     run = fill(tmp_path / "run", with_rows=False)
     text = write_report(run, tmp_path / "out", source).path.read_text()
-    assert text.count('class="source">committed rows<') == 2 and len(Page(text).alts) == 5
-    assert text.count("<strong>Missing.</strong> this run:") == 2
+    assert text.count('class="source">committed rows<') == 4 and len(Page(text).alts) == 7
+    assert text.count("<strong>Missing.</strong> this run:") == 4
 
 
 def test_broken_inputs_are_marked_and_exit_with_1(tmp_path, capsys):

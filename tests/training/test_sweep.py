@@ -74,7 +74,7 @@ def test_experiments_have_distinct_cells(name, preset):
 
 
 def test_letters_and_names():
-    assert [e.letter for e in EXPERIMENTS.values()] == list("abcdefghi")
+    assert [e.letter for e in EXPERIMENTS.values()] == list("abcdefghij")
     assert all(e.name == name for name, e in EXPERIMENTS.items())
     with pytest.raises(ValueError, match="preset must be one of"):
         EXPERIMENTS["depth"].cells("huge")

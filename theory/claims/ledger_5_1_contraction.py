@@ -383,7 +383,7 @@ equal = Claim(
           "below a quarter of the image's side.",
     assumptions="orthonormal features, norms of each output's weights at most w <= 0.01, half-widths "
                 "0.15 to 0.4, truths a third larger, 16 x 16 cells; any biases of the logits",
-    instances=_larger_truths, margin=_excess, simulated=_comparison,
+    instances=_larger_truths, margin=_excess,
     code="theory.bounds.contraction.complexity_constants", test=CONTRACTION)
 
 fewer = Claim(
@@ -395,4 +395,13 @@ fewer = Claim(
     margin=lambda i: -_excess(i), amendment=equal,
     code="theory.bounds.contraction.complexity_constants", test=CONTRACTION)
 
-CLAIMS = [lattice, change, ramp, vector, penalty, cells, heads, tight, fewer, equal]
+sizes = Claim(
+    id="contraction-constants", origin="beyond", source=SOURCE, kind="empirical",
+    title="How large the constants of both bounds are",
+    statement=r"\hat{\mathcal R}_S\le C\,WB/\sqrt N",
+    words="The constants of the two bounds at one grid and scale, for half-widths in several ranges: "
+          "what the bounds say, not what the complexities are.",
+    assumptions="16 x 16 cells, s = 6; W the root mean square of the outputs' norms",
+    measure=_comparison, code="theory.bounds.contraction.complexity_constants", test=CONTRACTION)
+
+CLAIMS = [lattice, change, ramp, vector, penalty, cells, heads, tight, fewer, equal, sizes]
