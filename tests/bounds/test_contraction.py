@@ -71,8 +71,7 @@ def test_feature_norm():
     assert C.feature_norm(x) == pytest.approx(math.sqrt(sum(float(v @ v) for v in x.reshape(-1, 3)) / 24))
 
 
-OTHER = {"vector-contraction": "unrefuted", "perimeter-against-slope": "unrefuted", "fewer-outputs": "refuted",
-         "contraction-constants": "measured"}
+OTHER = {"vector-contraction": "unrefuted", "perimeter-against-slope": "unrefuted", "fewer-outputs": "refuted"}
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
@@ -397,3 +396,12 @@ def test_the_recorded_numbers():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_constants_of_the_ledger():
+    from theory.claims.ledger_5_1_constants import sizes
+
+    numbers = sizes.measure().numbers
+    wide, narrow = numbers["half-widths 0.05 to inf"], numbers["half-widths 0.1 to 0.1"]
+    assert wide == pytest.approx(C.rectangle_constants(16, 16, 6.0, 0.05).weighted * 5 * C.GAUSSIAN)
+    assert 60 * 0.25 < narrow < wide

@@ -17,6 +17,7 @@ MODULES = (
     "theory.claims.ledger_5_1_bounds",
     "theory.claims.ledger_5_1_sharp",
     "theory.claims.ledger_5_1_contraction",
+    "theory.claims.ledger_5_1_constants",
     "theory.claims.ledger_5_1_h1",
     "theory.claims.ledger_5_1_trained",
     "theory.claims.ledger_5_2",

@@ -13,7 +13,7 @@ import numpy as np
 from theory.bounds import contraction as C
 from theory.bounds import lipschitz as L
 from theory.claims.ledger_5_1_bounds import separable_proof
-from theory.claims.model import Claim, Measurement, Proof
+from theory.claims.model import Claim, Proof
 from theory.claims.proofs import smt, symbolic
 from theory.rates import missing_rate
 from theory.rectangle import Rectangle, attention_map, grid, hard_mask, logit_soft_rectangle
@@ -365,15 +365,6 @@ def _excess(i: dict[str, Any]) -> float:
     return rectangle_from_below(i) - float(C.cellwise_complexity(0.25, i["norm"], 1.0, i["n"]))
 
 
-def _comparison() -> Measurement:
-    """C for W the root mean square of the outputs' norms."""
-    numbers = {f"half-widths {a} to {b}": C.complexity_constants(16, 16, S, a, b)["rectangle_rows"]
-               for a, b in ((0.05, math.inf), (0.1, 0.5), (0.1, 0.1))}
-    told = ", ".join(f"{value:.1f} ({name})" for name, value in numbers.items())
-    return Measurement(numbers, f"C in R_S <= C W B/sqrt N, 16 x 16 cells, s = 6: rectangle {told}; "
-                       "position-wise 0.25 at any size of the grid.", "counted")
-
-
 equal = Claim(
     id="perimeter-against-slope", origin="beyond", source=SOURCE, kind="inequality",
     title="At equal small norms per output the rectangle is the more complex head",
@@ -395,13 +386,4 @@ fewer = Claim(
     margin=lambda i: -_excess(i), amendment=equal,
     code="theory.bounds.contraction.complexity_constants", test=CONTRACTION)
 
-sizes = Claim(
-    id="contraction-constants", origin="beyond", source=SOURCE, kind="empirical",
-    title="How large the constants of both bounds are",
-    statement=r"\hat{\mathcal R}_S\le C\,WB/\sqrt N",
-    words="The constants of the two bounds at one grid and scale, for half-widths in several ranges: "
-          "what the bounds say, not what the complexities are.",
-    assumptions="16 x 16 cells, s = 6; W the root mean square of the outputs' norms",
-    measure=_comparison, code="theory.bounds.contraction.complexity_constants", test=CONTRACTION)
-
-CLAIMS = [lattice, change, ramp, vector, penalty, cells, heads, tight, fewer, equal, sizes]
+CLAIMS = [lattice, change, ramp, vector, penalty, cells, heads, tight, fewer, equal]
