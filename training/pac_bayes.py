@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from theory.rates import missing_rate
 from training.data import Part
 from training.fit import TrainingError
 from training.model import AttentionNet
@@ -78,10 +79,9 @@ def train_posterior(
 
 
 def soft_missing_rate(log_f: Tensor, masks: Tensor) -> Tensor:
-    """The mean of ``|f - 1{a = +1}|`` over known positions: the missing rate of 2f - 1 (Eq. 12)."""
-    known = masks != IGNORED
-    wrong = (log_f.exp() - (masks == 1).to(log_f.dtype)).abs() * known
-    return (wrong.flatten(1).sum(1) / known.flatten(1).sum(1)).mean()
+    """The mean missing rate of the maps 2f - 1 over known positions, ``|f - 1{a = +1}|``  [Eq. 12]."""
+    soft = 2 * log_f.exp() - 1
+    return missing_rate(soft, masks.to(soft.dtype), where=masks != IGNORED, check=False).mean()
 
 
 def quadratic(loss: Tensor, c: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from theory.rates import missing_rate
 from training.model import AttentionNet
 from training.samples import IGNORED
 
@@ -149,13 +150,9 @@ def maps(look: Looker, weights: dict[str, Tensor], images: Tensor) -> Tensor:
 
 
 def hard_losses(masks: Tensor, predicted: Tensor) -> Tensor:
-    """Missing rate of each image, ``(n,)`` in float64, over the positions that are known.
+    """Missing rate of each image, ``(n,)`` in float64, over the positions that are known  [Eq. 12].
 
     Raises:
         ValueError: an image without a known position.
     """
-    known = masks != IGNORED
-    count = known.flatten(1).sum(1)
-    if not bool((count > 0).all()):
-        raise ValueError("an image has no known position: its missing rate is undefined")
-    return ((predicted != masks) & known).flatten(1).sum(1).double() / count
+    return missing_rate(predicted, masks, where=masks != IGNORED)
