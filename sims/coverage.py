@@ -13,28 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from sims.theorem_1_coverage import LEVEL, binomial_interval
+from theory import bounds
 from theory.bounds.base import Bound
 
 FACTOR = 0.8
 """A bound 20 % too small on purpose."""
 
-HELD_OUT = {"hoeffding": "hoeffding:Hoeffding", "chernoff": "chernoff:Chernoff",
-            "clopper_pearson": "clopper_pearson:ClopperPearson",
-            "maurer_pontil": "maurer_pontil:MaurerPontil", "betting": "betting:Betting"}
-CLASS = {"occam": "occam:Occam", "occam_hoeffding": "occam:OccamHoeffding",
-         "pac_bayes_kl": "pac_bayes_kl:PacBayesKl",
-         "pac_bayes_quadratic": "pac_bayes_quadratic:PacBayesQuadratic",
-         "pac_bayes_lambda": "pac_bayes_lambda:PacBayesLambda",
-         "pac_bayes_catoni": "pac_bayes_catoni:PacBayesCatoni",
-         "disintegrated": "disintegrated:Disintegrated"}
-"""Where each bound is, by its name."""
+HELD_OUT = {"hoeffding": "Hoeffding", "chernoff": "Chernoff", "clopper_pearson": "ClopperPearson",
+            "maurer_pontil": "MaurerPontil", "betting": "Betting"}
+CLASS = {"occam": "Occam", "occam_hoeffding": "OccamHoeffding", "pac_bayes_kl": "PacBayesKl",
+         "pac_bayes_quadratic": "PacBayesQuadratic", "pac_bayes_lambda": "PacBayesLambda",
+         "pac_bayes_catoni": "PacBayesCatoni", "disintegrated": "Disintegrated"}
+"""The bounds of :mod:`theory.bounds`, by their names."""
 ONE_ZERO = ("clopper_pearson",)
 """Bounds for losses 0 and 1 only."""
 IN_ORDER = ("betting",)
@@ -67,8 +63,7 @@ def bound_of(name: str, delta: float) -> Bound:
     names = HELD_OUT | CLASS
     if name not in names:
         raise ValueError(f"bound must be one of {tuple(names)}, got {name!r}")
-    module, cls = names[name].split(":")
-    return getattr(import_module(f"theory.bounds.{module}"), cls)(delta=delta)
+    return getattr(bounds, names[name])(delta=delta)
 
 
 @dataclass(frozen=True)

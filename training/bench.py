@@ -112,12 +112,13 @@ def backbones(repeats: int, device: torch.device) -> Iterator[Row]:
     head is many small operators, and for one image they cost more to start than to run.
     """
     built = {name: net.eval() for name, net in _with_attention(device).items()}
-    if _compiles():
+    reason = _why_not_compiled()
+    if reason is None:
         net = built[f"{IN_BACKBONE[0]}-compiled"] = copy.deepcopy(built[IN_BACKBONE[0]])
         (head,) = net.model.attached.values()
         head.compile(dynamic=False)
     else:
-        print("bench: no compiler, the compiled head is left out", file=sys.stderr)
+        print(f"bench: the compiled head is left out: {reason}", file=sys.stderr)
     side = DESIGNS[BACKBONE].image
     for batch in BATCHES:
         x = _uniform(batch, 3, side, side, device).to(memory_format=torch.channels_last)
@@ -208,13 +209,13 @@ def multiply_adds(module: nn.Module, x: torch.Tensor) -> int:
     return counter.get_total_flops() // 2
 
 
-def _compiles() -> bool:
-    """Whether ``torch.compile`` finds what it needs (on a CPU a C++ compiler) for a small function."""
+def _why_not_compiled() -> str | None:
+    """Why ``torch.compile`` fails on a small function (no C++ compiler, say); None if it works."""
     try:
         torch.compile(lambda x: x.sin() + 1)(torch.zeros(8))
-    except Exception:  # whatever the backend raises
-        return False
-    return True
+    except Exception as error:  # whatever the backend raises: it is told
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+    return None
 
 
 def _with_attention(device: torch.device) -> dict[str, nn.Module]:

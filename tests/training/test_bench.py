@@ -113,13 +113,18 @@ def test_the_head_in_mobilenet(monkeypatch):
 
 def test_the_head_is_compiled_where_there_is_a_compiler(monkeypatch, capsys):
     monkeypatch.setattr(module, "BATCHES", (1,))
-    compiled = module._compiles()
+    compiled = module._why_not_compiled() is None
     (row,) = bench(1, parts=("backbone",))
     assert ("rectangle-light-compiled" in row["ratio"]) == compiled
-    monkeypatch.setattr(module, "_compiles", lambda: False)
+
+
+    def broken(function):
+        raise RuntimeError("no compiler here\nand a long tale")
+
+    monkeypatch.setattr(torch, "compile", broken)
     (row,) = bench(1, parts=("backbone",))
     assert "rectangle-light-compiled" not in row["ratio"]
-    assert "the compiled head is left out" in capsys.readouterr().err
+    assert "the compiled head is left out: RuntimeError: no compiler here\n" in capsys.readouterr().err
 
 
 def test_without_timm_the_part_is_left_out_and_says_so(monkeypatch, capsys):

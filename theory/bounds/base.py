@@ -98,9 +98,7 @@ class Bound(ABC):
 
     def slack(self, **given: Any) -> dict[str, np.ndarray]:
         """What each step adds, by its name; with the first stage they sum to the bound."""
-        stages = self.stages(**self.take(given))
-        names, values = list(stages), list(stages.values())
-        return {name: values[i] - values[i - 1] for i, name in enumerate(names) if i}
+        return added(self.stages(**self.take(given)))
 
     @classmethod
     def needs(cls) -> tuple[str, ...]:
@@ -120,3 +118,13 @@ class Bound(ABC):
             raise ValueError(f"the bound {self.name!r} needs {missing[0]} "
                              f"({INGREDIENTS[missing[0]]}), which is not given")
         return {name: given[name] for name in self.needs()}
+
+
+def added(stages: Mapping[str, Any]) -> dict[str, Any]:
+    """What each stage adds to the one before, by its name; the first adds nothing and is left out.
+
+    >>> added({"empirical": 1, "confidence": 3})
+    {'confidence': 2}
+    """
+    names, values = list(stages), list(stages.values())
+    return {name: values[i] - values[i - 1] for i, name in enumerate(names) if i}

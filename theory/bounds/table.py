@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from theory.bounds.base import Bound
+from theory.bounds.base import Bound, added
 from theory.bounds.betting import Betting
 from theory.bounds.chernoff import Chernoff
 from theory.bounds.disintegrated import Disintegrated
@@ -58,8 +58,7 @@ def lacking(row: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 def _line(bound: Bound, found: Evidence) -> dict[str, Any]:
     stages = {name: float(v) for name, v in bound.stages(**bound.take(found.given)).items()}
-    names, values = list(stages), list(stages.values())
-    slack = {name: values[i] - values[i - 1] for i, name in enumerate(names) if i}
+    values, slack = list(stages.values()), added(stages)
     single = bool({"drawn", "losses"} & set(bound.needs()))
     return {"bound": bound.name, "title": bound.title, "predictor": found.predictor,
             "delta": bound.delta, "start": values[0], "upper": values[-1], "slack": slack,
