@@ -46,7 +46,7 @@ PLANTS = [
           'second * by_x + first * by_y]', 'tests/bounds/test_lipschitz.py'),
     Plant('theory/bounds/contraction.py',
           'GAUSSIAN = math.sqrt(math.pi / 2)',
-          'GAUSSIAN = 1.0', 'tests/bounds/test_contraction.py'),
+          'GAUSSIAN = 1.0', 'tests/bounds/test_contraction.py tests/bounds/test_contraction_complexity.py'),
     Plant('theory/bounds/contraction.py',
           'nats = 2 * np.log1p(np.abs(power)) +',
           'nats = np.log1p(np.abs(power)) +', 'tests/bounds/test_contraction.py'),

@@ -11,12 +11,8 @@ from hypothesis import strategies as st
 from mpmath import mp
 from scipy.stats import binomtest
 
+from tests.bounds.strategies import DELTA, RHO, SIZE, UNIT
 from theory import bounds
-
-UNIT = st.floats(0, 1)
-RHO = st.floats(-1, 1)
-SIZE = st.integers(1, 10**6)
-DELTA = st.floats(1e-9, 1 - 1e-9)
 
 
 @given(UNIT, RHO, SIZE, DELTA)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 from scipy.stats import binomtest
 
+from tests.bounds.strategies import DELTA, SIZE, UNIT
 from tests.bounds.toys import coins, is_kl_upper, needle_misses, safe_and_tight
 from theory.bounds.base import Bound
 from theory.bounds.occam import (
@@ -25,10 +26,7 @@ from theory.bounds.occam import (
 )
 from theory.families import AllMasks, FiniteFamily, Parallelograms, Rectangles, RotatedRectangles
 
-UNIT = st.floats(0, 1)
 NATS = st.floats(0, 100)
-SIZE = st.integers(1, 10**6)
-DELTA = st.floats(1e-9, 1 - 1e-9)
 
 
 @given(UNIT, NATS, SIZE, DELTA)

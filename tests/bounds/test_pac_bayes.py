@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 from scipy.stats import binom
 
+from tests.bounds.strategies import DELTA, SIZE, UNIT
 from tests.bounds.toys import (
     Toy,
     is_kl_upper,
@@ -35,10 +36,7 @@ from theory.bounds.pac_bayes_kl import PacBayesKl, pac_bayes_kl
 from theory.bounds.pac_bayes_lambda import PacBayesLambda, best_lambda, lambda_form, pac_bayes_lambda
 from theory.bounds.pac_bayes_quadratic import PacBayesQuadratic, pac_bayes_quadratic, quadratic_form
 
-UNIT = st.floats(0, 1)
 NATS = st.floats(0, 1000)
-SIZE = st.integers(1, 10**6)
-DELTA = st.floats(1e-9, 1 - 1e-9)
 FORMULAS = {
     "kl": pac_bayes_kl, "quadratic": pac_bayes_quadratic, "lambda": pac_bayes_lambda,
     "catoni": partial(pac_bayes_catoni, parameter=1.0), "grid": pac_bayes_catoni_grid,

@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
+from tests.bounds.strategies import DELTA, RHO, SIZE, UNIT
 from theory.bounds import all_functions
 from theory.bounds.base import INGREDIENTS, Bound
 from theory.bounds.statements import Ceiling, SharpBound, TheoremOne, TheoremThree
 
 BOUNDS = (Ceiling, TheoremOne, SharpBound, TheoremThree)
 GIVEN = {"empirical": 0.1, "rho": -0.2, "n_samples": 300, "mean_g": 0.4, "complexity": 0.25}
-UNIT, RHO, SIZE = st.floats(0, 1), st.floats(-1, 1), st.integers(1, 10**6)
-DELTA = st.floats(1e-9, 1 - 1e-9)
 
 
 @given(UNIT, RHO, SIZE, DELTA, UNIT, UNIT)
