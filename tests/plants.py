@@ -33,7 +33,7 @@ PLANTS = [
     Plant("theory/bounds/all_functions.py", "return 3 * np.sqrt(np.log(2 / delta)",
           "return 3 * np.sqrt(np.log(1 / delta)", BOUNDS),
     Plant("theory/bounds/all_functions.py", "check_range(\"rho\", rho, -1, 1)) / 2)[()]", "check_range(\"rho\", rho, -1, 1)) / 4)[()]", BOUNDS),
-    Plant("theory/bounds/checks.py", "if not 0 < value < 1:", "if not 0 < value <= 2:", BOUNDS),
+    Plant("theory/bounds/checks.py", "if not low < number < high:", "if not low < number <= 2 * high:", BOUNDS),
     Plant("theory/bounds/all_functions.py", "return empirical + 2 * complexity +", "return empirical + complexity +", BOUNDS),
     Plant("theory/relevance.py", "product = 2 * inside - total[:, None]",
           "product = inside - total[:, None]", RELEVANCE),

@@ -6,8 +6,7 @@ reference for what each name means.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from theory.lazy import lazy
 
 __version__ = "0.1.0"
 
@@ -31,14 +30,7 @@ _HOME = {
     "theory.families": ("AllMasks", "Rectangles", "RotatedRectangles", "Parallelograms",
                         "FiniteFamily"),
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
-__all__ = sorted(_MODULE_OF)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULE_OF:
-        return getattr(importlib.import_module(_MODULE_OF[name]), name)
-    raise AttributeError(f"module 'theory' has no attribute {name!r}")
+__getattr__, __all__ = lazy(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

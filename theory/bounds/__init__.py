@@ -5,8 +5,7 @@ Names are imported when first used; the modules are the reference for what each 
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from theory.lazy import lazy
 
 _HOME = {
     "theory.bounds.all_functions": (
@@ -37,11 +36,4 @@ _HOME = {
     "theory.bounds.table": ("BOUNDS",),
     "theory.bounds.evidence": ("Evidence",),
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
-__all__ = sorted(_MODULE_OF)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULE_OF:
-        return getattr(importlib.import_module(_MODULE_OF[name]), name)
-    raise AttributeError(f"module 'theory.bounds' has no attribute {name!r}")
+__getattr__, __all__ = lazy(__name__, _HOME)

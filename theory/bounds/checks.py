@@ -14,13 +14,18 @@ def float64(value: Any) -> np.ndarray:
     return to_numpy(value).astype(np.float64)
 
 
+def check_open(name: str, value: Any, low: float, high: float) -> np.ndarray:
+    """Numbers in (low, high)."""
+    array = float64(value)
+    for number in np.ravel(array):
+        if not low < number < high:
+            raise ValueError(f"{name} must be in ({low:g}, {high:g}), got {number:g}")
+    return array
+
+
 def check_delta(delta: Any) -> np.ndarray:
     """Levels in (0, 1)."""
-    delta = float64(delta)
-    for value in np.ravel(delta):
-        if not 0 < value < 1:
-            raise ValueError(f"delta must be in (0, 1), got {value:g}")
-    return delta
+    return check_open("delta", delta, 0, 1)
 
 
 def check_samples(n_samples: Any, least: int = 1) -> np.ndarray:

@@ -116,9 +116,9 @@ class PacBayes(Bound):
         if not 0 < self.draws_share < 1:
             raise ValueError(f"draws_share must be in (0, 1), got {self.draws_share:g}")
 
-    @abstractmethod
     def _prices(self, n_samples: np.ndarray, delta: float) -> dict[str, Any]:
         """What is paid after the divergence and the prior, in nats, by stage."""
+        return {"confidence": moment_nats(n_samples, delta)}
 
     @abstractmethod
     def _invert(self, empirical: np.ndarray, nats: np.ndarray) -> np.ndarray:

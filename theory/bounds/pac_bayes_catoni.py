@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from theory.bounds.base import Assumptions
-from theory.bounds.checks import check_delta, check_range, float64
+from theory.bounds.checks import check_delta, check_open, check_range
 from theory.bounds.pac_bayes import OUTWARD, PacBayes, nats_per_sample
 from theory.bounds.pac_bayes_kl import SAMPLE
 
@@ -94,11 +94,7 @@ def least_form(empirical: Any, nats: Any, parameters: np.ndarray) -> Any:
 
 def check_parameter(parameter: Any) -> np.ndarray:
     """C in (0, inf)."""
-    parameter = float64(parameter)
-    for value in np.ravel(parameter):
-        if not 0 < value < np.inf:
-            raise ValueError(f"C must be in (0, inf), got {value:g}")
-    return parameter
+    return check_open("C", parameter, 0, np.inf)
 
 
 def check_grid(parameters: Any) -> np.ndarray:

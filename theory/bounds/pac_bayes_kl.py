@@ -61,8 +61,5 @@ class PacBayesKl(PacBayes):
     source: ClassVar[str] = "Seeger (2002), Theorem 1; Maurer (2004), Theorem 5"
     assumptions: ClassVar[Assumptions] = Assumptions(random=SAMPLE, uniform=ALL_POSTERIORS)
 
-    def _prices(self, n_samples: np.ndarray, delta: float) -> dict[str, Any]:
-        return {"confidence": moment_nats(n_samples, delta)}
-
     def _invert(self, empirical: np.ndarray, nats: np.ndarray) -> np.ndarray:
         return kl_upper(empirical, nats)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from theory.bounds.base import Assumptions
-from theory.bounds.checks import check_range, float64
+from theory.bounds.checks import check_open, check_range, float64
 from theory.bounds.pac_bayes import OUTWARD, PacBayes, moment_nats, nats_per_sample
 from theory.bounds.pac_bayes_kl import SAMPLE
 
@@ -73,11 +73,7 @@ def lambda_form(empirical: Any, nats: Any, lam: Any = None) -> Any:
 
 def check_lambda(lam: Any) -> np.ndarray:
     """lambda in (0, 2)."""
-    lam = float64(lam)
-    for value in np.ravel(lam):
-        if not 0 < value < 2:
-            raise ValueError(f"lambda must be in (0, 2), got {value:g}")
-    return lam
+    return check_open("lambda", lam, 0, 2)
 
 
 @dataclass(frozen=True)
@@ -107,9 +103,6 @@ class PacBayesLambda(PacBayes):
         super().__post_init__()
         if self.lam is not None:
             check_lambda(self.lam)
-
-    def _prices(self, n_samples: np.ndarray, delta: float) -> dict[str, Any]:
-        return {"confidence": moment_nats(n_samples, delta)}
 
     def _invert(self, empirical: np.ndarray, nats: np.ndarray) -> np.ndarray:
         return lambda_form(empirical, nats, self.lam)

@@ -62,8 +62,5 @@ class PacBayesQuadratic(PacBayes):
     source: ClassVar[str] = "Rivasplata et al. (2019); Perez-Ortiz et al. (2021)"
     assumptions: ClassVar[Assumptions] = Assumptions(random=SAMPLE, uniform=ALL_POSTERIORS)
 
-    def _prices(self, n_samples: np.ndarray, delta: float) -> dict[str, Any]:
-        return {"confidence": moment_nats(n_samples, delta)}
-
     def _invert(self, empirical: np.ndarray, nats: np.ndarray) -> np.ndarray:
         return quadratic_form(empirical, nats)
