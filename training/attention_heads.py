@@ -59,15 +59,19 @@ class PaperHead(nn.Module):
             self.out.bias.copy_(torch.tensor(start * count))
 
     def forward(self, x: Tensor) -> Parameters:
+        pooled = self.pooled(x)
+        with full_precision(pooled):
+            out = _linear(self.out, pooled).unflatten(-1, (-1, 5))
+        return CENTERS[self.center](out[..., 0:2]), out[..., 2:4], out[..., 4]
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """The features that the last layer is linear in, ``(n, 256)``."""
         if min(x.shape[-2:]) < 4:
             raise ValueError(
                 "the paper head pools by 2 twice and needs sides of at least 4, got "
                 f"{tuple(x.shape[-2:])}"
             )
-        pooled = at_least_float32(self.features(x)).mean(dim=(-2, -1))
-        with full_precision(pooled):
-            out = _linear(self.out, pooled).unflatten(-1, (-1, 5))
-        return CENTERS[self.center](out[..., 0:2]), out[..., 2:4], out[..., 4]
+        return at_least_float32(self.features(x)).mean(dim=(-2, -1))
 
 
 class Halve(nn.Module):

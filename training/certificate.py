@@ -35,10 +35,12 @@ from torch import Tensor
 
 from training.attention_base import set_scale
 from training.config import RunConfig
+from training.constant import best_constant
 from training.counter import streams
 from training.data import Prepared, prepare
 from training.fit import Training, build, fit
 from training.gibbs import gibbs_losses, losses_of
+from training.last_layer import last_layer
 from training.model import AttentionNet
 from training.pac_bayes import PosteriorTraining, train_posterior
 from training.posterior import GaussianWeights, scales_of, weights_of
@@ -48,6 +50,7 @@ NOISE = 0.01  # deviations of the split prior, relative to the size of the weigh
 WIDE = 0.3  # of the initial prior of the posterior that is trained
 GRID = tuple(2.0**k for k in range(-6, 4))  # deviations of the prior of "initial", relative
 ROUNDS, TEST_ROUNDS = 20, 4
+MOST_WEIGHTS = 100_000  # of a law: a network is drawn for each image and round
 STEPS = {"split-trained": 300, "initial-trained": 600}  # at most those of the run
 
 
@@ -63,7 +66,9 @@ class Certified:
 
 
 def certificate(run: Training, data: Prepared) -> dict[str, Any] | None:
-    """Ingredients by posterior (:data:`POSTERIORS`); None where :func:`possible` says no.
+    """Ingredients by posterior (:data:`POSTERIORS`, for at most ``MOST_WEIGHTS`` weights), of the last
+    layer (:mod:`training.last_layer`) and of the best constant mask (:mod:`training.constant`); None
+    where :func:`possible` says no.
 
     ``seconds`` are those of making a posterior, with the training of its prior.
     """
@@ -72,11 +77,15 @@ def certificate(run: Training, data: Prepared) -> dict[str, Any] | None:
     start = time.perf_counter()
     half, out = half_network(run), {}
     prior = time.perf_counter() - start
-    for name, make in POSTERIORS.items():
+    size = sum(w.numel() for w in weights_of(half).values())
+    for name, make in POSTERIORS.items() if size <= MOST_WEIGHTS else ():
         start = time.perf_counter()
         made = make(run, data, half)
         spent = time.perf_counter() - start + prior * (made.net is half)
         out[name] = _measure(made, run.config, spent)
+    second = torch.arange(_first(run.config), data.train.n)
+    out["last-layer"] = last_layer(run.config, data, half, second)
+    out["constant"] = best_constant(run.config.method, data)
     return out
 
 

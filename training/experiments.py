@@ -199,7 +199,7 @@ def _certificates(preset: str) -> list[dict[str, Any]]:
                "long": (512, 1024, 2048, 4096, 8192),
                "gpu": (512, 1024, 2048, 4096, 8192, 16384)}[preset]
     seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:3]
-    return grid(n=samples, seed=seeds, method=("rectangle", "positionwise"),
+    return grid(n=samples, seed=seeds, method=("rectangle", "rectangle-paper", "positionwise"),
                 analyses=(("certificate",),))
 
 
@@ -225,8 +225,8 @@ EXPERIMENTS = {e.name: e for e in (
                "modules", "injectivity_trained"),
     Experiment("i", "digits", "digits on photographs, EfficientNet-Lite0 pretrained on ImageNet",
                "digits"),
-    Experiment("j", "certificates", "PAC-Bayes certificates of trained networks: what bounds say of "
-               "the network that there is", "certificates"),
+    Experiment("j", "certificates", "all bounds of trained networks: PAC-Bayes, norms and bits "
+               "of the last layer, held-out images", "certificates"),
 )}
 
 

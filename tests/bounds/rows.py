@@ -13,6 +13,17 @@ def posterior(**changes: Any) -> dict[str, Any]:
             "test_gibbs": 0.13, "test_drawn": 0.11, "test_center": 0.1, "seconds": 1.0, **changes}
 
 
+def last_layer(**changes: Any) -> dict[str, Any]:
+    """What :mod:`training.last_layer` writes; ``changes`` go into the norms."""
+    return {"n_samples": 20, "weights": 6, "norms": {
+                "outputs": 5, "shared": False, "lipschitz_soft": 2.0, "lipschitz_ramp": 5.0, "margin": 1.0,
+                "feature_norm": 0.5, "soft": 0.15, "test_soft": 0.16, "ramp": 0.2, "test_ramp": 0.22, "threshold": 0.1,
+                "test_threshold": 0.11, "weight_norm": 1.5, "distance": 0.2, **changes},
+            "bits": [{"bits": 2, "range_nats": 1.7, "hard": 0.3, "test_hard": 0.31},
+                     {"bits": 4, "range_nats": 1.7, "hard": 0.1, "test_hard": 0.12},
+                     {"bits": 8, "range_nats": 1.7, "hard": 0.1, "test_hard": 0.11}]}
+
+
 def row_of(method: str = "rectangle") -> dict[str, Any]:
     """A row of a run of 40 images on a 4 x 4 grid, with all four posteriors."""
     return {
@@ -26,5 +37,8 @@ def row_of(method: str = "rectangle") -> dict[str, Any]:
             "split-trained": posterior(),
             "initial": posterior(n_samples=40, draws=800, kl=900.0, log_ratio=880.0, prior_choices=3.4),
             "initial-trained": posterior(n_samples=40, draws=800, kl=30.0, log_ratio=28.0),
+            "last-layer": last_layer(shared=method == "positionwise"),
+            "constant": {"n_samples": 40, "family": "Rectangles(4, 4)", "log_size": 4.61, "area": 1, "empirical": 0.2,
+                         "test": 0.21},
         },
     }

@@ -20,7 +20,7 @@ from theory.rectangle import Rectangle, attention_map, hard_mask
 
 RECTANGLE = {"empirical": 0.1, "n_samples": 4096, "lipschitz": 1.2, "weight_norm": 0.4,
              "feature_norm": 1.5, "outputs": 5, "norm_choices": 0.0}
-CELLS = {name: value for name, value in RECTANGLE.items() if name != "outputs"} | {"lipschitz": 0.25}
+CELLS = {name: value for name, value in RECTANGLE.items() if name not in ("outputs", "lipschitz")} | {"slope": 0.25}
 BOTH = [(C.Contraction, RECTANGLE), (C.Cellwise, CELLS)]
 
 
@@ -145,7 +145,7 @@ def test_monotone(kind, given_):
     assert falling[-1] == pytest.approx(0.1, abs=0.01)
     for i, one in enumerate(n):
         assert falling[i] == kind().upper(**given_ | {"n_samples": int(one)})
-    for name in ("empirical", "lipschitz", "weight_norm", "feature_norm", "norm_choices"):
+    for name in set(given_) - {"n_samples", "outputs"}:
         assert kind().upper(**given_ | {name: given_[name] + 0.1}) > kind().upper(**given_)
     assert kind(0.01).upper(**given_) > kind(0.1).upper(**given_)
 
@@ -174,7 +174,7 @@ def test_coverage_on_a_known_law():
             w = w + 2.0 * np.einsum("it,id->td", a[i] / np.cosh(x[i] @ w.T / 2) ** 2, x[i]) / n
             w *= min(1, norm * math.sqrt(5) / np.linalg.norm(w))
         loss = (0.5 - a * np.tanh(x @ w.T / 2) / 2).mean(axis=1)
-        upper = C.Cellwise(delta).upper(empirical=loss[i].mean(), n_samples=n, lipschitz=0.25, weight_norm=norm,
+        upper = C.Cellwise(delta).upper(empirical=loss[i].mean(), n_samples=n, slope=0.25, weight_norm=norm,
                                       feature_norm=C.feature_norm(x[i]), norm_choices=0.0)
         misses += loss.mean() > upper
         gaps.append(loss.mean() - loss[i].mean())

@@ -19,6 +19,7 @@ from theory.bounds.evidence import (
 )
 from theory.bounds.occam import log_size_of_heads
 
+POSTERIORS = ("split", "split-trained", "initial", "initial-trained")
 REAL = Path(__file__).parents[2] / "paper_figures" / "rows" / "training.jsonl"
 
 
@@ -59,8 +60,8 @@ def test_the_trained_network():
 def test_the_posteriors():
     row = row_of()
     found = by_name(row)
-    assert list(found) == list(PREDICTORS)
-    for name in list(PREDICTORS)[1:]:
+    assert set(found) == set(PREDICTORS)
+    for name in POSTERIORS:
         own = row["certificate"][name]
         given = dict(found[name].given)
         losses = given.pop("losses")
@@ -79,7 +80,8 @@ def test_held_out_losses_are_given_for_what_did_not_see_them_alone():
     """A posterior that was trained on the counted images has none, though its row holds counts."""
     row = row_of()
     assert row["certificate"]["split-trained"]["drawn_counts"]
-    assert [n for n, f in by_name(row).items() if f.given["losses"] is not None] == ["trained", "split"]
+    assert [n for n, f in by_name(row).items() if f.given.get("losses") is not None] == [
+        "trained", "one-position", "split"]
 
 
 @pytest.mark.parametrize(("method", "config", "single"), [
@@ -147,6 +149,58 @@ def test_counts_that_are_not_the_losses_give_none(path, value):
     assert found["trained"].given["losses"] is None and found["split"].given["losses"] is not None
 
 
+def test_one_position_of_each_image():
+    """0 or 1 with the image's missing rate as its mean: the counts over rows are binomial; certain losses stay."""
+    from scipy.stats import binom
+
+    rows = [changed("key", f"row{k}") for k in range(50)]
+    drawn = [by_name(row)["one-position"].given["losses"] for row in rows]
+    whole = [by_name(row)["trained"].given["losses"] for row in rows]
+    low, high = binom.ppf([1e-7, 1 - 1e-7], 50 * 10, [[0.125], [0.25]]).T
+    for k, rate in enumerate((0.125, 0.25)):
+        assert low[k] <= sum(int(d[w == rate].sum()) for d, w in zip(drawn, whole, strict=True)) <= high[k]
+    assert not any(d[w == 0].any() for d, w in zip(drawn, whole, strict=True)) and len({tuple(d) for d in drawn}) > 40
+    assert by_name(rows[0])["one-position"].given["losses"].tolist() == drawn[0].tolist()
+    certain = by_name(changed("test", {"missing_rate": 1.0, "images": 3, "wrong_counts": {"16": 3}}))
+    assert certain["one-position"].given["losses"].tolist() == [1, 1, 1]
+
+
+def test_the_last_layer():
+    """Norms are rounded up to the grid and pay for it; the number of bits is that of the smallest bound, all are paid."""
+    found = by_name(row_of())
+    for who, size, loss, constant in [("last-layer", 2.0, 0.15, 2.0), ("last-layer-ramp", 2.0, 0.2, 5.0),
+                                      ("near-layer", 0.25, 0.15, 2.0), ("near-layer-ramp", 0.25, 0.2, 5.0)]:
+        given = found[who].given
+        nats = 2 * np.log1p(abs(np.log2(size))) + np.log(np.pi**2 / 3 - 1)
+        assert given == {"empirical": loss, "n_samples": 20, "weight_norm": size, "norm_choices": pytest.approx(nats),
+                         "feature_norm": 0.5, "lipschitz": constant, "outputs": 5}
+    few = found["few-bits"]
+    assert few.given == {"empirical": 0.1, "n_samples": 20, "log_size": pytest.approx(6 * 4 * np.log(2) + np.log(3) + 1.7)}
+    assert few.test == 0.12
+
+
+def test_the_last_layer_of_cells_has_a_slope():
+    given = by_name(row_of("positionwise"))["near-layer"].given
+    assert given["slope"] == 2.0 and not {"lipschitz", "outputs"} & set(given)
+
+
+def test_a_layer_without_norms_has_bits_alone():
+    found = by_name(changed("certificate.last-layer.norms", None))
+    assert "few-bits" in found and not [n for n in found if "layer" in n]
+    assert "few-bits" not in by_name(changed("certificate.last-layer.bits", []))
+
+
+def test_a_layer_that_did_not_move_has_the_least_norm():
+    assert by_name(changed("certificate.last-layer.norms.distance", 0.0))["near-layer"].given["weight_norm"] == 2.0**-20
+
+
+@pytest.mark.parametrize("path", ["last-layer.n_samples", "last-layer.weights", "last-layer.bits", "last-layer.norms.feature_norm",
+                                  "last-layer.norms.distance", "last-layer.norms.lipschitz_ramp", "constant.log_size"])
+def test_a_class_without_a_field_names_it(path):
+    with pytest.raises(Lacking, match=rf"row 'cell' lacks '{path.split('.')[-1]}'"):
+        list(evidence(without(f"certificate.{path}")))
+
+
 def test_counts_of_the_drawn_network_that_are_not_its_losses_give_none():
     found = by_name(changed("certificate.split.drawn", 0.5))
     assert found["split"].given["losses"] is None and found["trained"].given["losses"] is not None
@@ -172,8 +226,8 @@ def test_rows_without_a_map():
 
 @pytest.mark.parametrize("value", [None, {}])
 def test_rows_without_posteriors(value):
-    assert list(by_name(changed("certificate", value))) == ["trained"]
-    assert list(by_name(without("certificate"))) == ["trained"]
+    assert list(by_name(changed("certificate", value))) == ["trained", "one-position"]
+    assert list(by_name(without("certificate"))) == ["trained", "one-position"]
 
 
 def test_real_rows_give_the_losses_they_were_tested_with():
@@ -182,7 +236,8 @@ def test_real_rows_give_the_losses_they_were_tested_with():
     for row in rows:
         if row["train"]["missing_rate"] is None:
             continue
-        (found,) = evidence(row)
+        found, one = evidence(row)
+        assert one.predictor == "one-position" and set(one.given["losses"]) <= {0.0, 1.0}
         assert found.given["losses"] is not None and len(found.given["losses"]) == row["n_test"]
         assert found.given["losses"].mean() == pytest.approx(row["test"]["missing_rate"], abs=1e-12)
         assert found.given["n_samples"] == row["n"]

@@ -22,6 +22,7 @@ from theory.bounds.table import BOUNDS, lacking, table
 
 REAL = Path(__file__).parents[2] / "paper_figures" / "rows" / "training.jsonl"
 HELD_OUT = {"hoeffding", "chernoff", "maurer_pontil", "betting"}
+CLASSES = ("constant", "few-bits", "last-layer", "last-layer-ramp", "near-layer", "near-layer-ramp")
 POSTERIORS = ("split", "split-trained", "initial", "initial-trained")
 FIELDS = {"bound", "title", "predictor", "delta", "start", "upper", "slack", "largest", "test"}
 
@@ -38,7 +39,10 @@ def test_every_bound_is_there_for_every_predictor_that_has_its_ingredients():
         mine = {name for name, w in found if w == who}
         assert mine - HELD_OUT == {"pac_bayes_kl", "pac_bayes_quadratic", "pac_bayes_lambda", "pac_bayes_catoni", "disintegrated"}
         assert (HELD_OUT & mine) == (HELD_OUT if who == "split" else set())
-    assert {name for name, _ in found} == {kind.name for kind in BOUNDS} and len(BOUNDS) == len({b.name for b in BOUNDS})
+    assert {name for name, who in found if who == "one-position"} == {*HELD_OUT, "clopper_pearson"}
+    assert {who: {name for name, w in found if w == who} for who in CLASSES} == {
+        who: {"occam" if who in CLASSES[:2] else "contraction"} for who in CLASSES}
+    assert {name for name, _ in found} | {"cellwise"} == {kind.name for kind in BOUNDS} and len(BOUNDS) == len({b.name for b in BOUNDS})
 
 
 @pytest.mark.parametrize("delta", [0.05, 0.3])
@@ -87,6 +91,10 @@ def test_where_the_bounds_start():
         own = row["certificate"].get(who, {})
         if name in ("ceiling", "sharp_bound"):
             assert line["start"] == 0
+        elif who in CLASSES:
+            assert line["start"] == {"constant": 0.2, "few-bits": 0.1}.get(who, 0.2 if "ramp" in who else 0.15)
+        elif who == "one-position":
+            assert line["start"] * 60 == pytest.approx(round(line["start"] * 60)) and line["start"] <= 20 / 60
         elif name in HELD_OUT:
             assert line["start"] == pytest.approx(0.0625 if who == "trained" else own["drawn"], abs=1e-15)
         elif name == "disintegrated":
@@ -99,7 +107,11 @@ def test_the_test_figure_is_of_what_is_bounded():
     """Beside a bound of one drawn network stands that network's test missing rate."""
     for (name, who), line in cells(row_of()).items():
         one = name in HELD_OUT | {"disintegrated"}
-        assert line["test"] == (0.0625 if who == "trained" else 0.11 if one else 0.13)
+        classes = dict(zip(CLASSES, (0.21, 0.12, 0.16, 0.22, 0.16, 0.22), strict=True))
+        if who in ("trained", "one-position"):
+            assert line["test"] == 0.0625
+        else:
+            assert line["test"] == classes.get(who, 0.11 if one else 0.13)
 
 
 def test_a_level_that_is_not_kept_is_seen():
@@ -143,21 +155,25 @@ def test_the_price_of_the_starts_is_paid():
 
 def test_rectangles_have_the_better_complexity_and_nothing_else():
     rectangle, free = cells(row_of("rectangle")), cells(row_of("positionwise"))
-    assert rectangle.keys() == free.keys()
-    assert {k for k in free if rectangle[k] != free[k]} == {("sharp_bound", "trained")}
+    norms = {("contraction", who) for who in CLASSES[2:]}
+    assert rectangle.keys() - norms == free.keys() - {("cellwise", who) for who in CLASSES[2:]}
+    assert {k for k in free.keys() & rectangle.keys() if rectangle[k] != free[k]} == {("sharp_bound", "trained")}
     assert rectangle["sharp_bound", "trained"]["upper"] < free["sharp_bound", "trained"]["upper"]
 
 
 def test_what_is_lacking_is_named():
     row = row_of()
-    assert lacking(row) == {}
+    assert lacking(row) == {"cellwise": ("slope",)}
+    row["certificate"]["last-layer"]["norms"] = None
+    assert set(lacking(row)) == {"cellwise", "contraction"}
     row["certificate"] = None
     found = lacking(row)
-    assert set(found) == {"pac_bayes_kl", "pac_bayes_quadratic", "pac_bayes_lambda", "pac_bayes_catoni", "disintegrated"}
+    assert set(found) == {"pac_bayes_kl", "pac_bayes_quadratic", "pac_bayes_lambda", "pac_bayes_catoni", "disintegrated",
+                          "contraction", "cellwise"}
     assert found["pac_bayes_kl"] == ("gibbs", "draws", "kl", "prior_choices") and "log_ratio" in found["disintegrated"]
     row["mean_g"], row["test"]["wrong_counts"] = None, None
     found = lacking(row)
-    assert found["sharp_bound"] == ("mean_g",) and found["betting"] == ("losses",) and "theorem_1" not in found
+    assert found["sharp_bound"] == ("mean_g",) and found["betting"] == found["clopper_pearson"] == ("losses",) and "theorem_1" not in found
     assert {line["bound"] for line in table(row)} == {"ceiling", "theorem_1", "occam"}
 
 

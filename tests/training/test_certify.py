@@ -59,7 +59,7 @@ def test_a_run_gets_all_bounds(folder):
     (row,) = read_rows(folder / "bounds.jsonl")
     assert row["kind"] == "bounds" and row["key"] == f"bounds-0.05-{CONFIG.key}" and row["of"] == CONFIG.key
     assert (row["n"], row["seed"], row["method"], row["supervision"], row["delta"]) == (12, 0, "rectangle", "label", 0.05)
-    assert row["lacking"] == {} and row["provenance"]["torch"] and row["seconds"] > 0
+    assert set(row["lacking"]) == {"contraction", "cellwise"} and row["provenance"]["torch"] and row["seconds"] > 0
     lines = {(line["bound"], line["predictor"]) for line in row["bounds"]}
     assert {("pac_bayes_kl", "initial-trained"), ("betting", "split"), ("betting", "trained"), ("occam", "trained")} <= lines
     assert all(line["upper"] >= line["start"] for line in row["bounds"])
@@ -71,6 +71,7 @@ def test_its_posteriors_are_those_of_the_same_run_in_memory(folder):
     data = prepare(CONFIG)
     made = certificate(fit(CONFIG, data), data)
     kept = json.loads((folder / KEPT).read_text())
+    assert made.keys() == kept.keys()
     for name, found in made.items():
         assert {**found, "seconds": 0} == {**kept[name], "seconds": 0}
 
@@ -158,7 +159,8 @@ def test_an_unfinished_last_line_is_left_out(rows):
 def test_the_text_names_every_bound_and_its_slack():
     (row,) = certify([row_of()], 0.05, None)
     text = text_of(row)
-    head, names, *body = text.splitlines()
+    head, names, *body, last = text.splitlines()
+    assert last == "not given: cellwise needs slope"
     assert head.startswith("cell: rectangle, trained on label, N = 40; each bound by itself")
     assert names.split() == ["bound", "predictor", "upper", "test", "start", "slack"] and len(body) == len(row["bounds"])
     uppers = [float(line[names.index("upper"):].split()[0]) for line in body]
@@ -171,7 +173,7 @@ def test_the_text_names_every_bound_and_its_slack():
 def test_rows_are_made_of_rows():
     (row,) = certify([row_of()], 0.1, None)
     assert plain(row) == {"kind": "bounds", "key": "bounds-0.1-cell", "of": "cell", "method": "rectangle", "supervision": "label",
-                          "n": 40, "seed": 0, "delta": 0.1, "bounds": table(row_of(), 0.1), "lacking": {}}
+                          "n": 40, "seed": 0, "delta": 0.1, "bounds": table(row_of(), 0.1), "lacking": {"cellwise": ["slope"]}}
     assert certify([{"train": {"missing_rate": None}}], 0.1, None) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -93,6 +94,12 @@ class ClopperPearson(HeldOut):
     source: ClassVar[str] = "Clopper and Pearson 1934"
     assumptions: ClassVar[Assumptions] = Assumptions(
         random=INDEPENDENT.random, uniform=INDEPENDENT.uniform, losses="{0, 1}")
+
+    @classmethod
+    def lacks(cls, given: Mapping[str, Any]) -> tuple[str, ...]:
+        """Losses that are neither 0 nor 1 are no losses for it."""
+        missing = super().lacks(given)
+        return missing or (() if np.isin(given["losses"], (0, 1)).all() else ("losses",))
 
     def above(self, losses: np.ndarray) -> np.ndarray:
         return clopper_pearson_upper(losses, self.delta)

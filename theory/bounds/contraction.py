@@ -320,7 +320,7 @@ class Contraction(_Rademacher):
 class Cellwise(_Rademacher):
     r"""Theorem 3 for a position-wise head: n cells cost no more than one.
 
-    ``lipschitz`` is the slope of a cell's loss in its logit, ``weight_norm`` the root mean square of
+    ``slope`` is that of a cell's loss in its logit, ``weight_norm`` the root mean square of
     the cells' norms or the norm of the shared vector (:func:`cellwise_complexity`).
     """
 
@@ -337,11 +337,11 @@ class Cellwise(_Rademacher):
                "1/4, ramp 1/margin)")
 
     def stages(
-        self, *, empirical: Any, n_samples: Any, lipschitz: Any, weight_norm: Any, feature_norm: Any,
+        self, *, empirical: Any, n_samples: Any, slope: Any, weight_norm: Any, feature_norm: Any,
         norm_choices: Any,
     ) -> dict[str, np.ndarray]:
         """The loss on the sample, plus 2 R_S, plus the choice of W, plus the confidence."""
-        complexity = cellwise_complexity(lipschitz, weight_norm, feature_norm, n_samples)
+        complexity = cellwise_complexity(slope, weight_norm, feature_norm, n_samples)
         return self._stages(empirical, complexity, n_samples, norm_choices)
 
 

@@ -1,21 +1,25 @@
 """From a row of a training run to what bounds are made of.
 
 A row holds several predictors, each with its own ingredients: the network that was trained, and (with
-the analysis "certificate") posteriors on its weights.  A bound is asked for every predictor that has
-what it needs; what is missing is named.
+the analysis "certificate") posteriors on its weights, its last layer, the best constant mask.  A bound
+is asked for every predictor that has what it needs; what is missing is named.
 """
 
 from __future__ import annotations
 
+import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from theory.bounds.binary_kl import kl_upper
+from theory.bounds.contraction import norm_on_grid
 from theory.bounds.occam import log_size_of_heads
 
+LEAST_NORM = 2.0**-20  # a norm below it is taken for this one
 BITS = 32  # of a weight: a network in float32 is one of finitely many
 RHO = -1.0
 """Relevance level of all masks with any A_in, and of rectangles without limits when A_in holds
@@ -27,6 +31,13 @@ PREDICTORS = {
     "split-trained": "prior of the first half, posterior trained for its bound on the second half",
     "initial": "prior at the initialisation, posterior at the network that was trained",
     "initial-trained": "prior at the initialisation, posterior trained for its bound",
+    "one-position": "the network that was trained, asked for one random position of each image",
+    "constant": "the best constant mask of the family",
+    "few-bits": "last layer rounded to few bits, on the network of the first half",
+    "last-layer": "last layer of bounded norm, soft missing rate",
+    "last-layer-ramp": "the same, ramp loss above the missing rate of {f >= 1/2}",
+    "near-layer": "last layer near that of the first half, soft missing rate",
+    "near-layer-ramp": "the same, ramp loss",
 }
 POSTERIOR = ("gibbs", "draws", "drawn", "log_ratio", "n_samples", "kl", "prior_choices")
 
@@ -73,13 +84,73 @@ def evidence(row: Mapping[str, Any]) -> Iterator[Evidence]:
         "losses": _where_known(test.get("wrong_counts"), row, test.get("images"), rate),
     }
     yield Evidence("trained", given, rate, rate)
+    if given["losses"] is not None:
+        yield Evidence("one-position", {"losses": _one_position(given["losses"], row)}, rate, rate)
     for name, found in (row.get("certificate") or {}).items():
-        given = {key: field(found, key, row) for key in POSTERIOR}
-        given["losses"] = None
-        if name == "split":  # the prior itself has not seen these images: they are held out
-            given["losses"] = _where_known(found.get("drawn_counts"), row, given["n_samples"],
-                                           given["drawn"])
-        yield Evidence(name, given, found.get("test_gibbs"), found.get("test_drawn"))
+        yield from OTHERS.get(name, _posterior)(name, found, row)
+
+
+def _posterior(name: str, found: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[Evidence]:
+    given = {key: field(found, key, row) for key in POSTERIOR}
+    given["losses"] = None
+    if name == "split":  # the prior itself has not seen these images: they are held out
+        given["losses"] = _where_known(found.get("drawn_counts"), row, given["n_samples"],
+                                       given["drawn"])
+    yield Evidence(name, given, found.get("test_gibbs"), found.get("test_drawn"))
+
+
+def _constant(name: str, found: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[Evidence]:
+    given = {key: field(found, key, row) for key in ("empirical", "n_samples", "log_size")}
+    yield Evidence(name, given, found.get("test"), found.get("test"))
+
+
+def _last_layer(name: str, found: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[Evidence]:
+    n_samples, weights = field(found, "n_samples", row), field(found, "weights", row)
+    bits = field(found, "bits", row)
+    if bits:
+        yield _few_bits(bits, n_samples, weights, row)
+    norms = found.get("norms")
+    if norms is None:
+        return
+    for size, who in (("weight_norm", name), ("distance", "near-layer")):
+        norm, nats = norm_on_grid(max(field(norms, size, row), LEAST_NORM))
+        for loss, ending in (("soft", ""), ("ramp", "-ramp")):
+            constant = field(norms, f"lipschitz_{loss}", row)
+            given = {"empirical": field(norms, loss, row), "n_samples": n_samples,
+                     "weight_norm": float(norm), "norm_choices": float(nats),
+                     "feature_norm": field(norms, "feature_norm", row)}
+            if field(norms, "shared", row):
+                given["slope"] = constant
+            else:
+                given |= {"lipschitz": constant, "outputs": field(norms, "outputs", row)}
+            test = norms.get(f"test_{loss}")
+            yield Evidence(who + ending, given, test, test)
+
+
+def _few_bits(
+    bits: Sequence[Mapping[str, Any]], n_samples: int, weights: int, row: Mapping[str, Any]
+) -> Evidence:
+    """The number of bits with the smallest bound; all that were tried are paid for."""
+    tried = []
+    for each in bits:
+        paid = (log_size_of_heads(weights, field(each, "bits", row)) + math.log(len(bits))
+                + field(each, "range_nats", row))
+        hard = field(each, "hard", row)
+        tried.append((float(kl_upper(hard, paid / n_samples)), hard, paid, each.get("test_hard")))
+    _, hard, paid, test = min(tried, key=lambda found: found[:3])
+    return Evidence("few-bits", {"empirical": hard, "n_samples": n_samples, "log_size": paid},
+                    test, test)
+
+
+OTHERS = {"constant": _constant, "last-layer": _last_layer}
+"""The entries of a certificate that are no posteriors."""
+
+
+def _one_position(losses: np.ndarray, row: Mapping[str, Any]) -> np.ndarray:
+    """0 or 1 for each image: whether one position, drawn at random, is wrong; its mean is the missing
+    rate.  The seed is the row's own."""
+    seed = zlib.crc32(f"position {row.get('key', '')}".encode())
+    return (np.random.default_rng(seed).random(len(losses)) < losses).astype(np.float64)
 
 
 def one_rectangle(row: Mapping[str, Any]) -> bool:

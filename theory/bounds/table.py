@@ -8,6 +8,8 @@ from typing import Any
 from theory.bounds.base import Bound, added
 from theory.bounds.betting import Betting
 from theory.bounds.chernoff import Chernoff
+from theory.bounds.clopper_pearson import ClopperPearson
+from theory.bounds.contraction import Cellwise, Contraction
 from theory.bounds.disintegrated import Disintegrated
 from theory.bounds.evidence import Evidence, evidence
 from theory.bounds.hoeffding import Hoeffding
@@ -20,8 +22,9 @@ from theory.bounds.pac_bayes_quadratic import PacBayesQuadratic
 from theory.bounds.statements import Ceiling, SharpBound, TheoremOne
 
 BOUNDS: tuple[type[Bound], ...] = (
-    Ceiling, TheoremOne, SharpBound, Hoeffding, Chernoff, MaurerPontil, Betting, Occam,
-    PacBayesKl, PacBayesQuadratic, PacBayesLambda, PacBayesCatoni, Disintegrated,
+    Ceiling, TheoremOne, SharpBound, Hoeffding, Chernoff, ClopperPearson, MaurerPontil, Betting,
+    Occam, PacBayesKl, PacBayesQuadratic, PacBayesLambda, PacBayesCatoni, Disintegrated,
+    Contraction, Cellwise,
 )
 """In the order of the table.  Another bound is another entry; it is asked for every predictor that has
 its ingredients."""
