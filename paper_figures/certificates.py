@@ -3,46 +3,89 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from paper_figures.fields import FieldError, get, number, plural
 from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, RED, SKY
+from theory.bounds import adversary_risk
 from theory.bounds.table import table
 
 DELTA = 0.05
 METHODS = {"rectangle": "rectangle", "positionwise": "position-wise"}
-CURVES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
-    ("theorem_1", "trained"): ("Theorem 1", {"color": GREY, "ls": "--", "marker": "v"}),
-    ("ceiling", "trained"): ("ceiling (1 − ρ)/2", {"color": BLACK, "ls": "-", "marker": ""}),
-    ("sharp_bound", "trained"): ("all functions, exact complexity",
-                                 {"color": GREY, "ls": "-.", "marker": "^"}),
-    ("occam", "trained"): ("Occam, 32 bits a weight", {"color": PURPLE, "ls": ":", "marker": "x"}),
-    ("pac_bayes_kl", "initial"): ("PAC-Bayes-kl, prior at the start",
-                                  {"color": ORANGE, "ls": ":", "marker": "D"}),
-    ("pac_bayes_kl", "initial-trained"): ("PAC-Bayes-kl, prior at the start, trained for it",
-                                          {"color": ORANGE, "ls": "--", "marker": "D"}),
-    ("pac_bayes_kl", "split"): ("PAC-Bayes-kl, prior of the first half",
-                                {"color": GREEN, "ls": "-", "marker": "s"}),
-    ("pac_bayes_kl", "split-trained"): ("PAC-Bayes-kl, the same, trained for it",
-                                        {"color": GREEN, "ls": "--", "marker": "s", "mfc": "none"}),
-    ("disintegrated", "split"): ("one drawn network, prior of the first half",
-                                 {"color": GREEN, "ls": ":", "marker": "+"}),
-    ("hoeffding", "trained"): ("held out: Hoeffding", {"color": SKY, "ls": ":", "marker": "1"}),
-    ("chernoff", "trained"): ("held out: kl", {"color": BLUE, "ls": "--", "marker": "2"}),
-    ("betting", "trained"): ("held out: betting", {"color": BLUE, "ls": "-", "marker": "3"}),
-}
-"""What is drawn, by bound and predictor: label and look."""
+LINEAR = {"rectangle": "rectangle-paper"}
+"""Whose rows have the norms of a panel: the last layer of the coords head is not linear in features."""
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A line of panels: the curves by (bound, predictor), with label and look."""
+
+    title: str
+    curves: dict[Key, tuple[str, dict[str, Any]]]
+
+
+ADVERSARY = ("memorises the sample: its risk", {"color": BLACK, "ls": ":", "marker": "x"})
+GROUPS = (
+    Group("classes", {
+        ("theorem_1", "trained"): ("Theorem 1", {"color": GREY, "ls": "--", "marker": "v"}),
+        ("ceiling", "trained"): ("ceiling (1 − ρ)/2", {"color": BLACK, "ls": "-", "marker": ""}),
+        ("sharp_bound", "trained"): ("exact complexity", {"color": GREY, "ls": "-.", "marker": "^"}),
+        ("occam", "trained"): ("Occam, 32 bits a weight",
+                               {"color": PURPLE, "ls": ":", "marker": "s"}),
+        ("contraction", "near-layer"): ("last layer, norm, near half (L)",
+                                        {"color": ORANGE, "ls": "-", "marker": "D"}),
+        ("contraction", "last-layer"): ("last layer, norm, near 0 (L)",
+                                        {"color": ORANGE, "ls": ":", "marker": "d"}),
+        ("cellwise", "near-layer"): ("last layer, norm, near half (L)",
+                                     {"color": ORANGE, "ls": "-", "marker": "D"}),
+        ("cellwise", "last-layer"): ("last layer, norm, near 0 (L)",
+                                     {"color": ORANGE, "ls": ":", "marker": "d"}),
+        ("occam", "few-bits"): ("last layer, few bits", {"color": PURPLE, "ls": "-", "marker": "P"}),
+        ("occam", "constant"): ("best constant mask", {"color": GREEN, "ls": "--", "marker": "*"}),
+    }),
+    Group("PAC-Bayes", {
+        ("pac_bayes_kl", "initial"): ("from the start", {"color": ORANGE, "ls": ":", "marker": "D"}),
+        ("pac_bayes_kl", "initial-trained"): ("from the start, trained",
+                                              {"color": ORANGE, "ls": "--", "marker": "d"}),
+        ("pac_bayes_quadratic", "split"): ("half, quadratic = λ",
+                                           {"color": PURPLE, "ls": "-.", "marker": "^"}),
+        ("pac_bayes_catoni", "split"): ("half, Catoni", {"color": SKY, "ls": ":", "marker": "v"}),
+        ("pac_bayes_kl", "split"): ("half, kl", {"color": GREEN, "ls": "-", "marker": "s"}),
+        ("pac_bayes_kl", "split-trained"): ("half, kl, trained",
+                                            {"color": GREEN, "ls": "--", "marker": "s", "mfc": "none"}),
+        ("disintegrated", "split"): ("half, one drawn network",
+                                     {"color": BLUE, "ls": "-", "marker": "P"}),
+    }),
+    Group("held out", {
+        ("hoeffding", "trained"): ("Hoeffding", {"color": SKY, "ls": ":", "marker": "1"}),
+        ("clopper_pearson", "one-position"): ("Clopper-Pearson (P)",
+                                              {"color": PURPLE, "ls": "-.", "marker": "x"}),
+        ("chernoff", "trained"): ("kl (Chernoff)", {"color": GREEN, "ls": "--", "marker": "2"}),
+        ("maurer_pontil", "trained"): ("Maurer-Pontil", {"color": ORANGE, "ls": "-.", "marker": "+"}),
+        ("betting", "trained"): ("betting", {"color": BLUE, "ls": "-", "marker": "3"}),
+        ("betting", "split"): ("betting, second half (S)",
+                               {"color": BLACK, "ls": "-", "marker": "s", "mfc": "none"}),
+    }),
+)
+"""What is drawn."""
+
+MEASURED = ("measured on test images", {"color": RED, "ls": "-", "marker": "o", "lw": 2.0})
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+TOP = 1.7
 
 
 def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
-    """One column a method."""
-    return 1, len(_methods(select(rows)))
+    """One column a method and one for the legends; one line a group of bounds."""
+    return len(GROUPS), len(_methods(select(rows))) + 1
 
 
 def select(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with a certificate."""
+    """The rows of methods with panels that have a certificate."""
     found = [r for r in rows if get(r, "method") in METHODS and r.get("certificate")]
     if not found:
         raise FieldError("no rows with a certificate (experiment certificates)")
@@ -51,65 +94,93 @@ def select(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
     """Inches."""
-    return 0.8 + (PAGE - 0.8) * layout(rows)[1] / 2, 4.9
+    return PAGE, 7.4
 
 
 def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
-    """Draw one panel a method."""
-    rows = select(rows)
-    panels = np.atleast_1d(np.asarray(ax, dtype=object))
-    for method, panel in zip(_methods(rows), panels, strict=True):
-        plot_panel([r for r in rows if r["method"] == method], panel)
-        panel.set_title(METHODS[method])
-        panel.label_outer()
-    low = min(panel.get_ylim()[0] for panel in panels)
-    for panel in panels:
-        panel.set_ylim(low, 1.6)
-    handles, labels = panels[0].get_legend_handles_labels()
-    panels[0].figure.legend(handles, labels, ncols=2, loc="outside lower center")
+    """Draw the groups of bounds line by line, a column for each method."""
+    found, methods = select(rows), _methods(select(rows))
+    panels = np.asarray(ax, dtype=object).reshape(len(GROUPS), len(methods) + 1)
+    least = min(number(r, "test.missing_rate") for r in found)
+    for group, line in zip(GROUPS, panels, strict=True):
+        handles: dict[str, Any] = {}
+        for method, panel in zip(methods, line[:-1], strict=True):
+            plot_panel(rows, panel, method, group)
+            panel.set_ylim(0.8 * least, TOP)
+            panel.set_ylabel("missing rate" if panel is line[0] else "")
+            panel.tick_params(labelleft=panel is line[0], labelbottom=group is GROUPS[-1])
+            panel.set_xlabel("$N$ (training images)" if group is GROUPS[-1] else "")
+            if group is GROUPS[0]:
+                panel.set_title(METHODS[method])
+            for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+                handles.setdefault(label, handle)
+        line[-1].axis("off")
+        line[-1].legend(handles.values(), handles.keys(), loc="center left", title=group.title,
+                        borderaxespad=0, alignment="left")
     return ax
 
 
-def plot_panel(rows: list[dict[str, Any]], ax: Any) -> Any:
-    """Bounds and rates of one method against N; bars and bands from the smallest to the largest."""
-    sizes = sorted({int(number(r, "n")) for r in rows})
-    x = np.array(sizes, dtype=float)
-    measured = [[number(r, "test.missing_rate") for r in rows if r["n"] == n] for n in sizes]
-    uppers: dict[tuple[str, str], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        for line in table(row, DELTA):
-            uppers[line["bound"], line["predictor"]][row["n"]].append(line["upper"])
-    for key, (label, look) in CURVES.items():
+def plot_panel(rows: list[dict[str, Any]], ax: Any, method: str, group: Group) -> Any:
+    """One group's bounds and the measured rate of one method against N; bars from the smallest to the
+    largest over the seeds."""
+    found = [r for r in select(rows) if r["method"] == method]
+    sizes = sorted({int(number(r, "n")) for r in found})
+    uppers: dict[Key, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row, lines in zip(found, tables(rows, found), strict=True):
+        for key, bound in lines.items():
+            uppers[key][row["n"]].append(bound["upper"])
+    if group is GROUPS[0]:
+        adversary = [[float(adversary_risk(_mean_g(r))) for r in found if r["n"] == n] for n in sizes]
+        _curve(sizes, adversary, ax, *ADVERSARY)
+    for key, (label, look) in group.curves.items():
         if set(uppers[key]) == set(sizes):
-            _curve(x, [uppers[key][n] for n in sizes], ax, label, look)
-    _curve(x, measured, ax, "measured on test images",
-           {"color": RED, "ls": "-", "marker": "o", "lw": 2.0})
+            _curve(sizes, [uppers[key][n] for n in sizes], ax, label, look)
+    measured = [[number(r, "test.missing_rate") for r in found if r["n"] == n] for n in sizes]
+    _curve(sizes, measured, ax, *MEASURED)
     ax.set(xscale="log", yscale="log", xlabel="$N$ (training images)", ylabel="missing rate")
-    ax.set_xticks(x, [f"{n}" for n in sizes])
-    ticks = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-    ax.set_yticks(ticks, [f"{v:g}" for v in ticks])
-    ax.set_ylim(0.8 * min(map(min, measured)), 1.6)
+    ax.set_xticks(sizes, [f"{n}" for n in sizes])
+    ax.set_yticks(TICKS, [f"{v:g}" for v in TICKS])
     ax.minorticks_off()
     return ax
 
 
 def caption(rows: list[dict[str, Any]]) -> str:
     """What is drawn, n, bars, and what each curve is a bound of."""
-    rows = select(rows)
-    seeds = len({get(r, "seed") for r in rows})
-    tests = sorted({int(get(r, "n_test")) for r in rows})
+    found = select(rows)
+    seeds = len({get(r, "seed") for r in found})
+    tests = ", ".join(str(n) for n in sorted({int(get(r, "n_test")) for r in found}))
     return (
         f"Upper bounds on the missing rate (δ = {DELTA:g}, each by itself) and what was measured, for "
         "networks trained on labels alone on images with rotated rectangles as truths. Points: mean "
-        f"over {plural(seeds, 'seed')}; bars: from the smallest to the largest. Ceiling, Theorem 1 "
-        "and exact complexity hold for all functions into the family (ρ = −1); the adversary that "
-        "memorises the sample has empirical rate 0 and risk E g, to which the exact complexity tends, "
-        "so that nothing below it holds for that class. Occam: the class of all networks with 32 bits "
-        "a weight. PAC-Bayes: the hard masks of networks with Gaussian weights in trunk and "
-        "attention; prior at the initialisation and bound on the whole sample, or prior learned on "
-        "the first half and bound on the second half; no held-out image. Dashed: the posterior was "
-        "trained on masks for its bound. Held out: the trained network on "
-        f"{', '.join(map(str, tests))} test images, which the others do not use.")
+        f"over {plural(seeds, 'seed')}; bars: from the smallest to the largest. Classes: Theorem 1, "
+        "ceiling and exact complexity hold for all functions into the family (ρ = −1); the function "
+        "that memorises the sample has empirical rate 0 and the risk drawn, so that nothing below it "
+        "can hold for that class. (L): Rademacher bound on the SOFT missing rate of heads whose last "
+        "layer has bounded norm, by vector contraction for the paper's head (rectangle; its own runs) "
+        "and cell by cell (position-wise), about 0 and about the layer of the first half; they "
+        f"stand at the top when they say nothing (above {TOP:g} they are cut). Few bits: the last "
+        "layer rounded, Occam. Constant mask: the best one of the family, which looks at no image. "
+        "PAC-Bayes: hard masks of networks with Gaussian weights in trunk and attention, with the "
+        "prior at the start of training and all N images counted, or the prior learned on the first half and "
+        "the second half counted; no held-out image. Dashed (trained): the posterior was trained on "
+        f"masks for its bound. Held out: the trained network on {tests} test images, (P) asked for one "
+        "random position of each; (S) a network drawn from the prior of the first half, on the second.")
+
+
+def tables(rows: list[dict[str, Any]], of: list[dict[str, Any]]) -> list[dict[Key, dict[str, Any]]]:
+    """The bounds of each row of ``of`` by (bound, predictor); those by norms of a rectangle are taken
+    from the row of the linear head with the same N and seed, where ``rows`` has it."""
+    norms = {(r["method"], get(r, "n"), get(r, "seed")): r for r in rows
+             if r.get("method") in LINEAR.values() and r.get("certificate")}
+    out = []
+    for row in of:
+        lines = {(b["bound"], b["predictor"]): b for b in table(row, DELTA)}
+        other = norms.get((LINEAR.get(row["method"]), get(row, "n"), get(row, "seed")))
+        for bound in table(other, DELTA) if other else ():
+            if bound["bound"] == "contraction":
+                lines[bound["bound"], bound["predictor"]] = bound
+        out.append(lines)
+    return out
 
 
 def _methods(rows: list[dict[str, Any]]) -> list[str]:
@@ -117,8 +188,15 @@ def _methods(rows: list[dict[str, Any]]) -> list[str]:
     return [m for m in METHODS if m in found]
 
 
-def _curve(x: np.ndarray, values: list[list[float]], ax: Any, label: str, look: dict[str, Any]) -> None:
+def _mean_g(row: dict[str, Any]) -> float:
+    """1 for all masks: every truth has an opposite."""
+    return number(row, "mean_g") if row["method"] == "rectangle" else 1.0
+
+
+def _curve(
+    sizes: list[int], values: list[list[float]], ax: Any, label: str, look: dict[str, Any]
+) -> None:
     mean = np.array([np.mean(v) for v in values])
     bars = [mean - [min(v) for v in values], [max(v) for v in values] - mean]
-    ax.errorbar(x, mean, yerr=np.maximum(bars, 0), label=label, capsize=2, elinewidth=0.7,
+    ax.errorbar(sizes, mean, yerr=np.maximum(bars, 0), label=label, capsize=2, elinewidth=0.7,
                 **{"lw": 1.2, "ms": 5, **look})

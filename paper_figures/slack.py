@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.certificates import DELTA, METHODS, select
+from paper_figures.certificates import DELTA, METHODS, select, tables
 from paper_figures.fields import get, number, plural
-from paper_figures.style import BLACK, BLUE, GREY, ORANGE, PAGE, PURPLE, RED, SKY
-from theory.bounds.table import table
+from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, RED, SKY
 
 SHOWN = (
     ("theorem_1", "trained", "Theorem 1"),
     ("sharp_bound", "trained", "exact complexity"),
-    ("occam", "trained", "Occam, 32 bits"),
+    ("contraction", "near-layer", "last layer, norm (L)"),
+    ("cellwise", "near-layer", "last layer, norm (L)"),
+    ("occam", "few-bits", "last layer, few bits"),
     ("pac_bayes_kl", "initial", "PAC-Bayes, start"),
     ("pac_bayes_kl", "initial-trained", "PAC-Bayes, start, trained"),
     ("pac_bayes_kl", "split-trained", "PAC-Bayes, half, trained"),
@@ -23,7 +24,10 @@ SHOWN = (
     ("chernoff", "trained", "held out: kl"),
     ("betting", "trained", "held out: betting"),
 )
-NEAR = SHOWN[5:]
+OTHERS = {"rectangle": ("cellwise", "near-layer"), "positionwise": ("contraction", "near-layer")}
+"""The norm bound that a method does not have."""
+
+NEAR = SHOWN[7:]
 """Those that are near the measured rate."""
 
 CAUSES = {
@@ -31,6 +35,8 @@ CAUSES = {
     "relevance": ("relevance level", BLACK),
     "worst maps": ("worst maps of the class", GREY),
     "class size": ("size of the class", PURPLE),
+    "complexity": ("complexity of the class", GREEN),
+    "norm choice": ("choice of the norm", "#999933"),
     "divergence": ("divergence KL(Q‖P)", ORANGE),
     "prior choice": ("choice of the prior", "#F0E442"),
     "draws": ("Monte Carlo", SKY),
@@ -50,12 +56,12 @@ def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
 
 def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     """Stacked bars at the largest N, one a bound; a line where the measured rate is."""
-    rows = largest(select(rows))
-    methods = [m for m in METHODS if any(r["method"] == m for r in rows)]
+    found = largest(select(rows))
+    methods = [m for m in METHODS if any(r["method"] == m for r in found)]
     panels = np.asarray(ax, dtype=object).reshape(2, len(methods))
     for shown, line in zip((SHOWN, NEAR), panels, strict=True):
         for method, panel in zip(methods, line, strict=True):
-            plot_panel([r for r in rows if r["method"] == method], panel, shown)
+            plot_panel(rows, panel, method, shown)
             panel.set_title(METHODS[method] + ("" if shown is SHOWN else ", the short ones"))
             if panel is not line[0]:
                 panel.set_yticklabels([])
@@ -79,15 +85,18 @@ def largest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def plot_panel(
-    rows: list[dict[str, Any]], ax: Any, shown: tuple[tuple[str, str, str], ...] = SHOWN
+    rows: list[dict[str, Any]], ax: Any, method: str,
+    shown: tuple[tuple[str, str, str], ...] = SHOWN,
 ) -> Any:
-    """The bars of one method: means over the seeds of each stage's share."""
-    tables = [{(b["bound"], b["predictor"]): b for b in table(r, DELTA)} for r in rows]
-    places = [i for i, (bound, who, _) in enumerate(shown) if all((bound, who) in t for t in tables)]
+    """The bars of one method at the largest N: means over the seeds of each stage's share."""
+    found = [r for r in largest(select(rows)) if r["method"] == method]
+    known = tables(rows, found)
+    shown = tuple(s for s in shown if s[:2] != OTHERS.get(method))
     left, seen = np.zeros(len(shown)), set()
-    for i in places:
-        bound, who, _ = shown[i]
-        lines = [t[bound, who] for t in tables]
+    for i, (bound, who, _) in enumerate(shown):
+        if not all((bound, who) in lines for lines in known):
+            continue
+        lines = [each[bound, who] for each in known]
         parts = {"empirical": np.mean([line["start"] for line in lines])}
         for line in lines:
             for cause, value in line["slack"].items():
@@ -98,7 +107,7 @@ def plot_panel(
                     label=label if cause not in seen else None)
             seen.add(cause)
             left[i] += value
-    measured = float(np.mean([number(r, "test.missing_rate") for r in rows]))
+    measured = float(np.mean([number(r, "test.missing_rate") for r in found]))
     ax.axvline(measured, color=BLACK, lw=1.2, ls="--", label="measured on test images")
     ax.set_yticks(range(len(shown)), [name for _, _, name in shown])
     ax.invert_yaxis()
@@ -114,5 +123,6 @@ def caption(rows: list[dict[str, Any]]) -> str:
     return (f"Bounds at N = {found[0]['n']} (δ = {DELTA:g}) taken apart: the empirical loss, then "
             "what each step adds, in the order in which it is paid (means over "
             f"{plural(seeds, 'seed')}). The shares depend on that order: the same nats cost more or "
-            "less on the curved scale of an inverse divergence. Dashed line: the missing rate on test "
+            "less on the curved scale of an inverse divergence. (L): the soft missing rate, for the "
+            "rectangle of the paper's head. Dashed line: the missing rate on test "
             "images. No error bars: the spread between seeds is that of the figure before.")

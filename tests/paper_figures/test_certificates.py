@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from paper_figures import certificates, slack
 from paper_figures.fields import FieldError
 from paper_figures.style import draw
-from tests.bounds.rows import row_of
+from tests.bounds.rows import last_layer, row_of
 from tests.paper_figures.test_figures import line
 from theory.bounds.table import table
 
@@ -31,35 +31,70 @@ def rows(method="rectangle", sizes=(20, 40), seeds=(0, 1)):
     return out
 
 
-def test_every_curve_is_the_mean_of_the_tables():
-    found = rows()
-    ax = certificates.plot_panel(found, Figure().subplots())
-    for (bound, who), (label, _) in certificates.CURVES.items():
-        x, y = line(ax, label)
-        uppers = [[b["upper"] for r in found if r["n"] == n for b in table(r, certificates.DELTA)
-                   if (b["bound"], b["predictor"]) == (bound, who)] for n in (20, 40)]
-        assert list(x) == [20, 40] and y == pytest.approx(np.mean(uppers, axis=1)), label
-        assert len(uppers[0]) == 2
-    _, measured = line(ax, "measured on test images")
-    assert measured == pytest.approx([0.0625, 0.0625])
-    assert ax.get_xscale() == ax.get_yscale() == "log"
+def paper_rows():
+    """Rows of the linear head: other norms, no posterior."""
+    out = rows("rectangle-paper")
+    for row in out:
+        row["certificate"] = {"last-layer": last_layer(distance=0.1 + 0.05 * row["seed"])}
+    return out
+
+
+@pytest.mark.parametrize("method", ["rectangle", "positionwise"])
+def test_every_curve_is_the_mean_of_the_tables(method):
+    found, drawn = rows(method) + (paper_rows() if method == "rectangle" else []), 0
+    for group in certificates.GROUPS:
+        ax = certificates.plot_panel(found, Figure().subplots(), method, group)
+        for (bound, who), (label, _) in group.curves.items():
+            source = "rectangle-paper" if (method, bound) == ("rectangle", "contraction") else method
+            uppers = [[b["upper"] for r in found if r["n"] == n and r["method"] == source for b in table(r, certificates.DELTA)
+                       if (b["bound"], b["predictor"]) == (bound, who)] for n in (20, 40)]
+            if not uppers[0]:  # the norm bound of the other head
+                assert bound == {"rectangle": "cellwise", "positionwise": "contraction"}[method]
+                continue
+            x, y = line(ax, label)
+            assert list(x) == [20, 40] and y == pytest.approx(np.mean(uppers, axis=1)), label
+            assert len(uppers[0]) == 2
+            drawn += 1
+        _, measured = line(ax, "measured on test images")
+        assert measured == pytest.approx([0.0625, 0.0625])
+        assert ax.get_xscale() == ax.get_yscale() == "log"
+    assert drawn == 21
+    ax = certificates.plot_panel(found, Figure().subplots(), method, certificates.GROUPS[0])
+    assert line(ax, certificates.ADVERSARY[0])[1] == pytest.approx([0.9 if method == "rectangle" else 1.0] * 2)
+
+
+def test_norms_come_from_the_row_of_the_same_size_and_seed():
+    found, other = rows(), paper_rows()
+    for row, lines in zip(found, certificates.tables(found + other, found), strict=True):
+        own = {(b["bound"], b["predictor"]): b for b in table(row, certificates.DELTA)}
+        (twin,) = [r for r in other if (r["n"], r["seed"]) == (row["n"], row["seed"])]
+        theirs = {(b["bound"], b["predictor"]): b for b in table(twin, certificates.DELTA)}
+        for key, bound in lines.items():
+            assert bound == (theirs if key[0] == "contraction" else own)[key]
+    assert certificates.tables(found, found[:1])[0] == {
+        (b["bound"], b["predictor"]): b for b in table(found[0], certificates.DELTA)}
 
 
 def test_a_bound_that_some_rows_lack_is_not_drawn():
     found = rows()
     for row in found:
         del row["certificate"]["initial"]
-    ax = certificates.plot_panel(found, Figure().subplots())
+    ax = certificates.plot_panel(found, Figure().subplots(), "rectangle", certificates.GROUPS[1])
     labels = ax.get_legend_handles_labels()[1]
-    assert "PAC-Bayes-kl, prior at the start" not in labels
-    assert "PAC-Bayes-kl, prior of the first half" in labels
+    assert "from the start" not in labels and "half, kl" in labels
 
 
 def test_both_methods_have_a_panel_and_a_caption():
     found = rows() + rows("positionwise")
     figure = draw(certificates, found)
-    assert [ax.get_title() for ax in figure.axes] == ["rectangle", "position-wise"]
-    assert len({ax.get_ylim() for ax in figure.axes}) == 1
+    assert [ax.get_title() for ax in figure.axes[:3]] == ["rectangle", "position-wise", ""]
+    panels = [ax for ax in figure.axes if ax.axison]
+    assert len(panels) == 6 and len({ax.get_ylim() for ax in panels}) == 1
+    legends = [ax.get_legend() for ax in figure.axes if not ax.axison]
+    for group, legend in zip(certificates.GROUPS, legends, strict=True):
+        names = [t.get_text() for t in legend.get_texts()]
+        assert legend.get_title().get_text() == group.title and len(names) == len(set(names))
+        assert {label for label, _ in group.curves.values()} <= set(names)
     text = certificates.caption(found)
     assert "mean over 2 seeds" in text and "on 60 test images" in text
     with pytest.raises(FieldError, match="no rows with a certificate"):
@@ -68,9 +103,9 @@ def test_both_methods_have_a_panel_and_a_caption():
 
 def test_the_parts_of_a_bar_add_up_to_the_bound():
     found = [r for r in rows() if r["n"] == 40]
-    ax = slack.plot_panel(found, Figure().subplots())
+    ax = slack.plot_panel(found, Figure().subplots(), "rectangle")
     names = [t.get_text() for t in ax.get_yticklabels()]
-    for i, (bound, who, name) in enumerate(slack.SHOWN):
+    for i, (bound, who, name) in enumerate(s for s in slack.SHOWN if s[0] != "cellwise"):
         assert names[i] == name
         parts = [p for p in ax.patches if round(p.get_y() + p.get_height() / 2) == i]
         end = max(p.get_x() + p.get_width() for p in parts)
