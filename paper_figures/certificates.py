@@ -161,7 +161,7 @@ def caption(rows: list[dict[str, Any]]) -> str:
         f"stand at the top when they say nothing (above {TOP:g} they are cut). Few bits: the last "
         "layer rounded, Occam. Constant mask: the best one of the family, which looks at no image. "
         "PAC-Bayes: hard masks of networks with Gaussian weights in trunk and attention, with the "
-        "prior at the start of training and all N images counted, or the prior learned on the first half and "
+        "prior at the start of training and all N images counted, or learned on the first half and "
         "the second half counted; no held-out image. Dashed (trained): the posterior was trained on "
         f"masks for its bound. Held out: the trained network on {tests} test images, (P) asked for one "
         "random position of each; (S) a network drawn from the prior of the first half, on the second.")
