@@ -123,7 +123,9 @@ def test_lipschitz_constants(linear):
         for margin, name in ((None, "soft"), (1.0, "ramp")):
             c = rectangle_constants(8, 8, 6.0, least, margin=margin)
             whole = math.sqrt(2) * (0.5 * c.center + 1.01 * c.half_width) + c.angle
-            assert found[f"lipschitz_{name}"] <= whole / math.sqrt(5) * (1 + 1e-12)
+            raw = (0.5 * c.center, 1.01 * c.half_width, c.angle)
+            assert found[f"lipschitz_{name}"] == pytest.approx(
+                min(whole / math.sqrt(5), math.hypot(*raw), 1.01 * c.euclidean), rel=1e-12)
         assert found["outputs"] == 5 and not found["shared"]
 
 
