@@ -10,6 +10,7 @@ from paper_figures import fig04_equivariance as figure
 from paper_figures.style import draw
 from tests.tolerances import close
 from theory.claims.ledger_4_equivariance import EQ_3_ABOUT_C, SEC_44_CENTRE
+from theory.rectangle import Rectangle, hard_rectangle
 
 C = np.array([0.5, 0.5])
 
@@ -48,6 +49,16 @@ def test_the_formulas_rectangle_holds_the_object_in_the_first_four_only(index):
     assert close(np.diff(box, axis=0), np.diff(expected, axis=0))  # sides and angle are always right
     assert close(mu[0], box[:4].mean(axis=0))
     assert ("off by" in ax.get_title()) == (index >= 4)
+
+
+def test_the_object_fills_its_rectangle():
+    """It reaches 0.8 of each half-width, along the rectangle's own axes, in every image."""
+    for panel in figure.panels():
+        box = panel.image.act(figure.LOOK)
+        arrow = panel.image.apply(figure.outline(figure.LOOK))
+        for share, inside in ((0.801, True), (0.799, False)):
+            smaller = Rectangle(box.center, share * box.half_widths, box.angle)
+            assert (hard_rectangle(smaller, arrow) == 1).all() == inside
 
 
 def test_the_grey_map_is_that_of_the_moved_points():
