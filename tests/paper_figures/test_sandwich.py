@@ -82,6 +82,7 @@ def test_positions_are_quantiles(rows):
     ax = figure.plot_position(rows, Figure().subplots())
     found = figure.positions(rows)
     assert list(found) == [2, 3, 4, 8, 16, 32, 64]
+    assert {r["concentration"] for r in found.values()} == {1.0}
     bars = ax.containers[0]
     middle = bars.lines[0].get_ydata()
     ends = np.array(bars.lines[2][0].get_segments())[:, :, 1]
