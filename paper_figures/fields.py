@@ -34,6 +34,21 @@ def number(row: dict[str, Any], path: str) -> float:
     return value
 
 
+def of_kind(rows: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
+    """The rows of these kinds, in order.
+
+    Raises:
+        FieldError: none is there, or a row has no kind.
+
+    >>> of_kind([{"kind": "a"}, {"kind": "b", "n": 1}], "b")
+    [{'kind': 'b', 'n': 1}]
+    """
+    found = [row for row in rows if get(row, "kind") in kinds]
+    if not found:
+        raise FieldError(f"no rows of kind {' or '.join(map(repr, kinds))}")
+    return found
+
+
 def plural(count: int, noun: str) -> str:
     """A count and its noun.
 
