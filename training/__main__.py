@@ -18,7 +18,7 @@ exit codes:
   0  done
   1  training failed, or a file could not be written
   2  bad arguments, or what is there belongs to something else
-  130  interrupted; run and sweep go on where they were
+  130  interrupted; run, sweep and gallery go on where they were
 """
 
 
@@ -85,6 +85,19 @@ def parser() -> argparse.ArgumentParser:
     certify.add_argument("--delta", type=float, default=0.05, help="in (0, 1) (default: 0.05)")
     certify.add_argument("--out", metavar="FILE", type=Path,
                          help="tables are appended here (default for a folder: RUN/bounds.jsonl)")
+    gallery = commands.add_parser(
+        "gallery", help="what finished runs look at in their test images, as rows to draw", **style)
+    gallery.add_argument("runs", metavar="RUN", nargs="*", type=Path,
+                         help="folders of finished runs on the same test images, those with the "
+                              "attention at a shallower place first where there are several places "
+                              "(default: trains a few networks on shapes)")
+    gallery.add_argument("--preset", choices=PRESETS, default=None,
+                         help="size of those networks (default: cpu)")
+    gallery.add_argument("--keep", metavar="DIR", type=Path, default=Path("runs/gallery"),
+                         help="where they are kept (default: runs/gallery)")
+    gallery.add_argument("--out", metavar="FILE", type=Path, default=Path("runs/gallery/gallery.jsonl"),
+                         help="rows are appended here, but for those that are there (default: "
+                              "runs/gallery/gallery.jsonl)")
     doctor = commands.add_parser("doctor", help="device, versions, extras, expected wall times",
                                  **style)
     doctor.add_argument("--preset", choices=PRESETS, default="cpu",
@@ -102,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return COMMANDS[args.command](args)
     except KeyboardInterrupt:
-        again = ("the same command goes on where it was" if args.command in ("run", "sweep")
+        again = ("the same command goes on where it was" if args.command in ("run", "sweep", "gallery")
                  else "nothing more was written")
         print(f"\ninterrupted: {again}", file=sys.stderr)
         return 130
@@ -255,6 +268,22 @@ def _certify(args: argparse.Namespace) -> int:
     return 0
 
 
+def _gallery(args: argparse.Namespace) -> int:
+    if args.runs and args.preset:
+        raise ValueError("--preset is for networks that are trained here: give it, or RUN ...")
+    from training.gallery import gallery, networks, trained
+
+    folders = args.runs
+    if not folders:
+        configs = networks(args.preset or "cpu")
+        for device in {config.device for config in configs}:
+            require_device(device)
+        folders = trained(configs, args.keep)
+    written = gallery(folders, args.out)
+    print(f"{len(folders)} runs: {len(written)} rows written: {args.out}")
+    return 0
+
+
 def _doctor(args: argparse.Namespace) -> int:
     if args.jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {args.jobs}")
@@ -270,7 +299,7 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 COMMANDS = {"experiments": _experiments, "run": _run, "sweep": _sweep, "bench": _bench,
-            "predict": _predict, "certify": _certify, "doctor": _doctor}
+            "predict": _predict, "certify": _certify, "gallery": _gallery, "doctor": _doctor}
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ class FrozenTrunk:
     def __call__(self, chunks: list[Samples]) -> Samples | None:
         """One batch of features and truths; None of none."""
         out = [replace(part, images=self.features(part.images)) for part in chunks]
-        return _joined(out) if out else None
+        return joined(out) if out else None
 
     def features(self, images: Tensor) -> Tensor:
         """``(n, C, h, w)`` of ``(n, 3, H, W)``."""
@@ -178,15 +178,16 @@ def frozen_trunk(config: RunConfig) -> FrozenTrunk:
     return FrozenTrunk(make_backbone(config, None), config.at, config.device)
 
 
-def _joined(parts: list[Samples]) -> Samples:
+def joined(parts: list[Samples]) -> Samples:
+    """Several batches as one, in their order."""
     tensors = (torch.cat([getattr(p, name) for p in parts])
                for name in ("images", "labels", "masks", "image_masks"))
     rectangles = [p.rectangle for p in parts]
-    joined = None
+    rectangle = None
     if rectangles[0] is not None:
-        joined = Rectangle(*(torch.cat([getattr(r, name) for r in rectangles])
-                             for name in ("center", "half_widths", "angle")))
-    return Samples(*tensors, joined, tuple(n for p in parts for n in p.names))
+        rectangle = Rectangle(*(torch.cat([getattr(r, name) for r in rectangles])
+                                for name in ("center", "half_widths", "angle")))
+    return Samples(*tensors, rectangle, tuple(n for p in parts for n in p.names))
 
 
 def prepare(config: RunConfig) -> Prepared:
