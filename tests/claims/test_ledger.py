@@ -90,7 +90,7 @@ COMMANDS = set("""Big Gamma Lambda Omega Phi Psi Rightarrow alpha approx bar bet
     emptyset equiv eta exists forall frac ge hat iff in inf infty int lambda langle le lesssim
     lfloor ll log mapsto mathbb mathbf mathcal mathrm max mid min mu ne neq notin nu odot overline
     partial pi pm propto qquad quad rangle rfloor rho sigma sin sinh sqrt subset subseteq sum sup
-    tanh text tfrac theta tilde times""".split())
+    tanh text tfrac theta tilde times xi""".split())
 
 
 @pytest.mark.parametrize("name", IDS)
