@@ -45,7 +45,7 @@ def _chernoff_proof() -> Proof:
 chernoff = Claim(
     id="chernoff-unequal", origin="beyond", source="Hoeffding 1963, Theorem 1", kind="inequality",
     title="Independent losses of different means count like equal ones in the kl bound",
-    statement=r"P\Bigl(\sum_{i\le m}L_i\le k\Bigr)\le e^{-m\,\mathrm{kl}(k/m\|p)},\quad k\le mp",
+    statement=r"P\bigl(\sum_{i\le m}L_i\le k\bigr)\le e^{-m\,\mathrm{kl}(k/m\|p)},\quad k\le mp",
     words="So mn (network, image) pairs, each with a network of its own drawn from Q, count as mn "
           "draws, not as m: given the sample their means average to the Gibbs loss. With equal "
           "chances it also says that Clopper-Pearson is never looser than kl.",

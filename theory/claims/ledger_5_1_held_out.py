@@ -51,7 +51,7 @@ def _squares_proof() -> Proof:
 squares = Claim(
     id="pinsker-refined", origin="beyond", source="Pinsker; Boucheron et al. 2013", kind="inequality",
     title="kl is at least each of three squares",
-    statement=r"\mathrm{kl}(q\|p)\ge(p-q)^2\max\Bigl(2,\frac1{2\max(p,q)},\frac1{2(1-\min(p,q))}\Bigr)",
+    statement=r"\mathrm{kl}(q\|p)\ge(p-q)^2\max\bigl(2,\frac1{2\max(p,q)},\frac1{2(1-\min(p,q))}\bigr)",
     words="The first makes the kl bound never looser than Hoeffding's, the second, at p > q, never "
           "looser than the quadratic PAC-Bayes bound (which beats Hoeffding's form where p < 1/4).",
     assumptions="p, q in (0, 1)", instances=_pairs, margin=_squares_margin, proof=_squares_proof,

@@ -222,7 +222,7 @@ catoni = Claim(
     id="catoni-kl", origin="beyond", source="Catoni 2007", kind="equality",
     title="Catoni's bound at the best C is the inverse of kl",
     statement=r"-\log(1-p(1-e^{-C}))-Cq=\mathrm{kl}(q\|p)-\mathrm{kl}(q\|p_C),\quad"
-              r"p_C=\frac{pe^{-C}}{1-p+pe^{-C}}",
+              r" p_C=\frac{pe^{-C}}{1-p+pe^{-C}}",
     words="The supremum over C is kl(q||p): at equal nats no C says more than the kl bound.",
     assumptions="p in (0, 1), q in [0, 1], C real", instances=_catonis, margin=_catoni_margin,
     proof=_catoni_proof, code="theory.bounds.pac_bayes_catoni.catoni_form", test=TEST)

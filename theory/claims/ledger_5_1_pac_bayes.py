@@ -186,8 +186,8 @@ def _ratio_proof() -> Proof:
 ratio = Claim(
     id="disintegrated-moment", origin="beyond", source="Rivasplata et al. 2020", kind="inequality",
     title="The moment of one drawn predictor, weighted by dP/dQ, is at most that under the prior",
-    statement=r"\mathbb E_S\mathbb E_{h\sim Q_S}\Bigl[\frac{dP}{dQ_S}(h)\,"
-              r"e^{N\mathrm{kl}(\hat R(h)\|R(h))}\Bigr]\le\xi(N)",
+    statement=r"\mathbb E_S\mathbb E_{h\sim Q_S}\bigl[\frac{dP}{dQ_S}(h)\,"
+              r"e^{N\mathrm{kl}(\hat R(h)\|R(h))}\bigr]\le\xi(N)",
     words="Equal for 0/1 losses of risks in (0, 1) where every Q_S gives every predictor some "
           "weight. By all samples of finite classes, in fractions.",
     assumptions="i.i.d. sample, prior P fixed before it, one rule that makes Q_S", instances=toys,
@@ -216,7 +216,7 @@ drawn = Claim(
     id="disintegrated", origin="beyond", source="Rivasplata et al. 2020", kind="inequality",
     title="One drawn predictor: kl is at most the log-ratio at that predictor and log(2 sqrt(N)/delta)",
     statement=r"\mathrm{kl}(\hat R(h)\|R(h))"
-              r"\le\frac1N\Bigl[\log\frac{dQ_S}{dP}(h)+\log\frac{2\sqrt N}{\delta}\Bigr]_+",
+              r"\le\frac1N\bigl[\log\frac{dQ_S}{dP}(h)+\log\frac{2\sqrt N}{\delta}\bigr]_+",
     words="With probability at least 1 - delta over the sample and one draw h from Q_S. Coverage by "
           "enumeration of all samples and draws, in fractions.",
     assumptions="i.i.d. sample, prior P fixed before it, one rule that makes Q_S", instances=toys,
@@ -250,7 +250,7 @@ mean = Claim(
     id="disintegrated-kl", origin="beyond", source="Rivasplata et al. 2020", kind="inequality",
     title="For one drawn predictor the mean of the log-ratio, KL, will do",
     statement=r"\mathrm{kl}(\hat R(h)\|R(h))"
-              r"\le\frac1N\Bigl[\mathrm{KL}(Q_S\|P)+\log\frac{2\sqrt N}{\delta}\Bigr]",
+              r"\le\frac1N\bigl[\mathrm{KL}(Q_S\|P)+\log\frac{2\sqrt N}{\delta}\bigr]",
     words="KL averages over draws; the predictor that was tuned to the sample pays less than its own "
           "ratio. With 30 needles drawn half of the time coverage is 1/2 at delta = 2/5.",
     assumptions="N = 1; a good predictor and needles that are right at one point each; probability "
