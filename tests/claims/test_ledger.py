@@ -89,8 +89,8 @@ def test_counterexamples_replay(name):
 COMMANDS = set("""Big Gamma Lambda Omega Phi Psi Rightarrow alpha approx bar beta big bigl bigr cap cdot cos cup delta
     emptyset equiv eta exists forall frac ge hat iff in inf infty int lambda langle le lesssim
     lfloor ll log mapsto mathbb mathbf mathcal mathrm max mid min mu ne neq notin nu odot overline
-    partial pi pm propto qquad quad rangle rfloor rho sigma sin sinh sqrt subset subseteq sum sup
-    tanh text tfrac theta tilde times""".split())
+    partial pi pm prod propto qquad quad rangle rfloor rho sigma sim sin sinh sqrt subset subseteq sum sup
+    tanh text tfrac theta tilde times xi""".split())
 
 
 @pytest.mark.parametrize("name", IDS)
