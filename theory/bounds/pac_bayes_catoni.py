@@ -7,8 +7,8 @@ For C > 0 and a loss in [0, 1] with mean p, :math:`e^{-Cx}\le1-x(1-e^{-C})` give
 with equality for losses 0 and 1.  Markov, the change of measure and convexity of Phi (as in
 :mod:`theory.bounds.pac_bayes`) give :math:`\Phi(R(Q))\le C\hat R(Q)+[\mathrm{KL}+\ln(1/\delta)]/N`.
 
-It holds for ONE C, fixed before the data; it is NOT uniform in C.  A grid of J values, fixed before
-the data, costs :math:`\ln J` nats (each gets delta/J); then the best of them may be taken.  The
+It is proved for ONE C, fixed before the data; the proof does not allow one chosen after it (claims
+``catoni-best``, ``catoni-free``).  A grid of J values, fixed before the data, costs :math:`\ln J` nats (each gets delta/J); then the best of them may be taken.  The
 infimum over all C of the right-hand side, at the same nats, is the inverse of kl: what the kl bound
 has and pays :math:`\ln(2\sqrt N)` for.
 """
