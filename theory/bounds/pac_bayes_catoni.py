@@ -8,9 +8,9 @@ with equality for losses 0 and 1.  Markov, the change of measure and convexity o
 :mod:`theory.bounds.pac_bayes`) give :math:`\Phi(R(Q))\le C\hat R(Q)+[\mathrm{KL}+\ln(1/\delta)]/N`.
 
 It is proved for ONE C, fixed before the data; the proof does not allow one chosen after it (claims
-``catoni-best``, ``catoni-free``).  A grid of J values, fixed before the data, costs :math:`\ln J` nats (each gets delta/J); then the best of them may be taken.  The
-infimum over all C of the right-hand side, at the same nats, is the inverse of kl: what the kl bound
-has and pays :math:`\ln(2\sqrt N)` for.
+``catoni-best``, ``catoni-free``).  A grid of J values, fixed before the data, costs :math:`\ln J`
+nats (each gets delta/J); then the best of them may be taken.  The infimum over all C of the right-hand
+side, at the same nats, is the inverse of kl: what the kl bound has and pays :math:`\ln(2\sqrt N)` for.
 """
 
 from __future__ import annotations
