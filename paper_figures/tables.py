@@ -18,7 +18,7 @@ ESCAPES = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasc
 """Characters that LaTeX wants spelt in running text."""
 
 MATHS = {"<": "<", ">": ">", "|": "|", "±": r"\pm", "×": r"\times", "−": "-", "·": r"\cdot",
-         "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "≈": r"\approx", "∼": r"\sim", "∞": r"\infty",
+         "≤": r"\leq", "≥": r"\geq", "≠": r"\neq", "≈": r"\approx", "∼": r"\sim", "∞": r"\infty",
          "√": r"\surd", "∈": r"\in", "∩": r"\cap", "∪": r"\cup", "⊂": r"\subset", "‖": r"\|",
          "→": r"\to", "←": r"\leftarrow", "↔": r"\leftrightarrow", "⇒": r"\Rightarrow",
          "∀": r"\forall", "∃": r"\exists", "∂": r"\partial", "∑": r"\sum", "½": r"\frac12",
@@ -169,7 +169,7 @@ def escape(text: str) -> str:
         ValueError: a character that is neither Latin nor known here.
 
     >>> print(escape("50 % of ρ ≥ 10⁻³"))
-    50 \% of $\rho$ $\ge$ 10$^{-3}$
+    50 \% of $\rho$ $\geq$ 10$^{-3}$
     """
     pieces = [_piece(m.lastgroup or "", m.group()) for m in _TOKENS.finditer(text)]
     runs = groupby(pieces, key=itemgetter(0))
