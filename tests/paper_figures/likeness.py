@@ -153,6 +153,7 @@ def _axes(ax: Any) -> dict[str, Any]:
         "scales": [ax.get_xscale(), ax.get_yscale()],
         "x limits": [_short(v) for v in ax.get_xlim()], "y limits": [_short(v) for v in ax.get_ylim()],
         "ticks": [_fixed_ticks(ax.xaxis), _fixed_ticks(ax.yaxis)],
+        "grid": [any(g.get_visible() for g in a.get_gridlines()) for a in (ax.xaxis, ax.yaxis)],
         "legend": _legend(legend) if legend and legend.get_visible() else None,
         "lines": [_line(a, ax) for a in drawn if isinstance(a, Line2D)],
         "areas": [_collection(a, ax) for a in drawn if isinstance(a, Collection)],
@@ -197,7 +198,8 @@ def _shades(artist: Any) -> list[float]:
 
 def _legend(legend: Legend) -> list[str]:
     handles = [h for h in legend.legend_handles if h is not None]
-    return [f"{t.get_text()}: {_pen(h)}" for t, h in zip(legend.get_texts(), handles, strict=True)]
+    return ["framed" if legend.get_frame_on() else "no frame"] + [
+        f"{_words(t)}: {_pen(h)}" for t, h in zip(legend.get_texts(), handles, strict=True)]
 
 
 def _pen(artist: Any) -> str:
@@ -255,7 +257,9 @@ def _label(artist: Any) -> str:
 
 
 def _words(text: Text) -> str:
-    return text.get_text() if text.get_visible() else ""
+    """A text with its size and colour; its font does not count."""
+    seen = text.get_visible() and text.get_text()
+    return f"{seen} ({text.get_fontsize():.3g} {to_hex(text.get_color())})" if seen else ""
 
 
 def _brief(value: Any) -> str:

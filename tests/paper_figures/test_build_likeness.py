@@ -102,6 +102,18 @@ def narrower(figure):
     figure.set_size_inches(6.0, 4.9)
 
 
+def larger_words(figure):
+    figure.axes[0].yaxis.label.set_size(10)
+
+
+def no_grid(figure):
+    figure.axes[0].grid(False)
+
+
+def framed(figure):
+    figure.legends[0].set_frame_on(True)
+
+
 def covered(figure):
     figure.axes[0].axvspan(900, 1100, color="white", zorder=10)
 
@@ -111,7 +123,8 @@ def covered(figure):
     (swapped, ".lines"), (swapped, "picture"), (clipped, "sticks out"), (shifted, ".lines"),
     (other_words, ".words"), (other_limits, "limits"), (other_limits, "picture"), (other_marker, ".lines"),
     (no_legend, ".legends"), (no_axes, ".axes"), (no_axes, "picture"), (narrower, ".size"),
-    (narrower, "picture"), (covered, "picture"), (covered, ".patches"),
+    (narrower, "picture"), (covered, "picture"), (covered, ".patches"), (larger_words, ".words"), (no_grid, ".grid"),
+    (framed, ".legends"),
 ])
 def test_a_visible_change_is_noticed(change, noticed_in):
     figure = fresh("certificates")
