@@ -72,10 +72,16 @@ def test_a_change_of_code_concerns_the_figures_that_use_it(tree, file, changed):
     assert {n for n in names if before[n] != after[n]} == changed
 
 
-def test_a_new_import_counts(tree):
+@pytest.mark.parametrize("before,after", [
+    ("import annotations\n", "import annotations\nimport theory.table1\n"),
+    ("import annotations\n", "import annotations\nfrom theory import table1\n"),
+    ('"""Inches."""\n', '"""Inches."""\n    from theory.table1 import welch\n'),
+])
+def test_a_new_import_counts_also_inside_a_function(tree, before, after):
     old = build.fingerprint(ENTRIES["fig02_window"], COMMITTED, "png")
     module = tree / "paper_figures" / "fig02_window.py"
-    module.write_text(module.read_text().replace("import annotations\n", "import annotations\nimport theory.table1\n", 1))
+    assert before in module.read_text()
+    module.write_text(module.read_text().replace(before, after, 1))
     _forget()
     assert build.fingerprint(ENTRIES["fig02_window"], COMMITTED, "png") != old
     assert tree / "theory" / "table1.py" in sources.sources("paper_figures.fig02_window")
