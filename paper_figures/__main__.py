@@ -6,13 +6,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from paper_figures.registry import COMMITTED, FIGURES, load_rows
+from paper_figures.registry import COMMITTED, ENTRIES
 
 EXIT_CODES = """\
 exit codes:
   0  done (a report marks in place what the run lacks)
   1  an input could not be read or drawn; what could be drawn was written
-  2  bad arguments, or a folder that does not exist
+  2  bad arguments, a folder that does not exist or cannot be written to
+130  interrupted; the files that are there are whole
 """
 
 
@@ -23,14 +24,16 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Figures and the report, from saved rows.")
     commands = p.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("list", help="the figures, one a line, with the rows each needs")
-    b = commands.add_parser("build", help="draw figures to files")
-    b.add_argument("names", nargs="*", metavar="NAME", help="figures (default: all)")
+    commands.add_parser("list", help="figures and tables, one a line, with the rows each needs")
+    b = commands.add_parser("build", help="write figures and tables to files")
+    b.add_argument("names", nargs="*", metavar="NAME", help="figures and tables (default: all)")
     b.add_argument("--rows", metavar="DIR", default=str(COMMITTED),
                    help="folder with rows (default: the committed ones)")
     b.add_argument("--out", metavar="DIR", default="reports/figures",
                    help="folder for the files (default: reports/figures)")
-    b.add_argument("--format", choices=("png", "svg", "pdf"), default="png")
+    b.add_argument("--format", choices=("png", "svg", "pdf"), default="png",
+                   help="of figures (default: png); a table is written as LaTeX, CSV and text")
+    b.add_argument("--force", action="store_true", help="build also what has not changed")
     r = commands.add_parser("report", help="write one self-contained HTML page")
     r.add_argument("--run", metavar="DIR", required=True,
                    help="folder of a run: ledger.json, rademacher.jsonl, training.jsonl")
@@ -44,36 +47,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     args = parser().parse_args(argv)
     if args.command == "list":
-        for entry in FIGURES.values():
-            print(f"{entry.name:18} {entry.title} [{entry.rows or 'no rows'}]")
+        width = max(map(len, ENTRIES))
+        for entry in ENTRIES.values():
+            print(f"{entry.name:{width}}  {entry.kind:6}  {entry.title} "
+                  f"[{', '.join(entry.files) or 'no rows'}]")
         return 0
-    return build(args) if args.command == "build" else report(args)
+    try:
+        return build(args) if args.command == "build" else report(args)
+    except KeyboardInterrupt:
+        return _fail(130, "interrupted")
 
 
 def build(args: argparse.Namespace) -> int:
-    """Draw the named figures to files."""
+    """Write the named figures and tables to files."""
+    import time
+    from collections import Counter
     from pathlib import Path
 
-    from paper_figures.style import draw, save
+    from paper_figures import build as files
 
-    unknown = [name for name in args.names if name not in FIGURES]
+    unknown = [name for name in args.names if name not in ENTRIES]
     if unknown:
-        return _fail(2, f"figure must be one of {', '.join(FIGURES)}, got {unknown[0]!r}")
+        return _fail(2, f"NAME must be one of {', '.join(ENTRIES)}, got {unknown[0]!r}")
     if not Path(args.rows).is_dir():
         return _fail(2, f"the folder of rows {args.rows} does not exist")
-    out, code = Path(args.out), 0
-    out.mkdir(parents=True, exist_ok=True)
-    for name in dict.fromkeys(args.names or FIGURES):
-        entry = FIGURES[name]
-        try:
-            rows = load_rows(entry, args.rows)
-            path = out / f"{name}.{args.format}"
-            save(draw(entry.module(), rows), path, args.format)
-        except (OSError, ValueError) as error:
-            code = _fail(1, f"{name}: {error}")
-            continue
-        print(path)
-    return code
+    start, states = time.perf_counter(), Counter[str]()
+    names = list(dict.fromkeys(args.names or ENTRIES))
+    try:
+        for done in files.build(names, args.rows, args.out, args.format, args.force):
+            states[done.state] += 1
+            for note in done.notes:
+                print(f"note: {done.name}: {note}", file=sys.stderr)
+            for path in done.paths:
+                print(path, "" if done.state == "written" else f"({done.state})")
+            if done.state == "failed":
+                _fail(1, f"{done.name}: {done.why}")
+    except OSError as error:
+        return _fail(2, f"cannot write to {args.out}: {error.strerror or error}")
+    counts = ", ".join(f"{states[s]} {s}" for s in ("written", "unchanged", "failed"))
+    print(f"{counts} in {time.perf_counter() - start:.1f} s")
+    return 1 if states["failed"] else 0
 
 
 def report(args: argparse.Namespace) -> int:

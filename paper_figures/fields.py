@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 import math
+import traceback
+from pathlib import Path
 from typing import Any
 
 
 class FieldError(ValueError):
     """A row lacks a field that a figure needs, or holds another kind of value there."""
+
+
+def name(row: dict[str, Any]) -> str:
+    """A row in a message: its key, after file and line where it was read from a file.
+
+    >>> name({"key": "a"})
+    "row 'a'"
+    """
+    place = getattr(row, "place", "")
+    return f"{place + ': ' if place else ''}row {row.get('key', '?')!r}"
+
+
+def explain(error: Exception, rows: list[Any] | None) -> str:
+    """The message of an error, with file and line of the row it names by its key.
+
+    An error that is no refusal also tells its type and where it arose.
+    """
+    text = str(error)
+    if not isinstance(error, OSError | ValueError):
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"{type(error).__name__}: {text} ({Path(last.filename).name}:{last.lineno})"
+    for row in rows or ():
+        place = getattr(row, "place", "")
+        if place and place not in text and f"row {row['key']!r}" in text:
+            return f"{place}: {text}"
+    return text
 
 
 def get(row: dict[str, Any], path: str, default: Any = ...) -> Any:
@@ -21,7 +49,7 @@ def get(row: dict[str, Any], path: str, default: Any = ...) -> Any:
         if not isinstance(value, dict) or part not in value:
             if default is not ...:
                 return default
-            raise FieldError(f"row {row.get('key', '?')!r} lacks the field {path!r}")
+            raise FieldError(f"{name(row)} lacks the field {path!r}")
         value = value[part]
     return value
 
@@ -30,7 +58,7 @@ def number(row: dict[str, Any], path: str) -> float:
     """The finite number at a dotted path."""
     value = get(row, path)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise FieldError(f"row {row.get('key', '?')!r}: {path!r} must be a number, got {value!r}")
+        raise FieldError(f"{name(row)}: {path!r} must be a number, got {value!r}")
     return value
 
 

@@ -1,38 +1,61 @@
-"""The figures by name, and the rows they are drawn from."""
+"""The figures and tables by name, and the rows they are drawn from."""
 
 from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sims.rows import Reading
 
 COMMITTED = Path(__file__).parent / "rows"
 """Rows in the repository, from which every figure can be rebuilt."""
 
+KINDS = ("figure", "table")
+
 
 @dataclass(frozen=True)
 class Entry:
-    """A figure.
+    """A figure or a table.
 
     Attributes:
-        name: the module ``paper_figures.NAME``; it has ``layout(rows)``, ``size(rows)``,
-            ``plot(rows, ax) -> ax`` (``ax`` an array of axes when the layout has several) and
-            ``caption(rows)``.
+        name: the module ``paper_figures.NAME``.  That of a figure has ``layout(rows)``,
+            ``size(rows)``, ``plot(rows, ax) -> ax`` (``ax`` an array of axes when the layout has
+            several) and ``caption(rows)``; that of a table has ``table(rows)``, a
+            :class:`paper_figures.tables.Table`, and ``caption(rows)``.
         title: one line.
-        rows: name of the file of rows it is drawn from, None when it needs none.
+        rows: the file of rows it is drawn from, or several (their rows follow each other; each says
+            its ``kind``), None when it needs none.
+        kind: ``"figure"`` or ``"table"``.
+
+    Raises:
+        ValueError: another kind, an empty tuple of files.
     """
 
     name: str
     title: str
-    rows: str | None = None
+    rows: str | tuple[str, ...] | None = None
+    kind: str = "figure"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {KINDS}, got {self.kind!r}")
+        if self.rows == ():
+            raise ValueError("rows must be None or name a file, got ()")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files of rows."""
+        return (self.rows,) if isinstance(self.rows, str) else self.rows or ()
 
     def module(self) -> Any:
         """The figure's module, imported now."""
         return importlib.import_module(f"paper_figures.{self.name}")
 
 
-FIGURES = {
+ENTRIES = {
     e.name: e for e in (
         Entry("fig02_window", "Figure 2: the window function"),
         Entry("fig03_maps", "Figure 3: soft rectangles"),
@@ -43,23 +66,34 @@ FIGURES = {
         Entry("slack", "Where the bounds lose", "certificates.jsonl"),
     )
 }
+FIGURES = {name: e for name, e in ENTRIES.items() if e.kind == "figure"}
+TABLES = {name: e for name, e in ENTRIES.items() if e.kind == "table"}
 
 
-def load_rows(entry: Entry, folder: str | Path) -> list[dict[str, Any]] | None:
-    """The rows of a figure in a folder; None when it needs none.
+def load(entry: Entry, folder: str | Path) -> Reading | None:
+    """The rows of a figure in a folder with notes on what is odd there; None when it needs none.
 
     Raises:
-        FileNotFoundError: the folder does not hold the file.
-        sims.rows.RowsError: the file cannot be read; says which line.
+        FileNotFoundError: the folder lacks one of the files; names all that it lacks.
+        sims.rows.RowsError: a file cannot be read; says which line.
     """
     if entry.rows is None:
         return None
-    from sims.rows import RowsError, read_rows
+    from sims.rows import Reading, RowsError, scan_rows
 
-    path = Path(folder) / entry.rows
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is not there")
-    rows = read_rows(path)
-    if not rows:
-        raise RowsError(f"{path}: no complete row")
-    return rows
+    paths = [Path(folder) / file for file in entry.files]
+    absent = [str(path) for path in paths if not path.is_file()]
+    if absent:
+        raise FileNotFoundError(f"{', '.join(absent)} {'is' if len(absent) == 1 else 'are'} not there")
+    readings = [scan_rows(path) for path in paths]
+    for path, reading in zip(paths, readings, strict=True):
+        if not reading.rows:
+            raise RowsError(f"{path}: no complete row")
+    return Reading([row for r in readings for row in r.rows],
+                   tuple(note for r in readings for note in r.notes))
+
+
+def load_rows(entry: Entry, folder: str | Path) -> list[Any] | None:
+    """The rows of :func:`load`, without the notes."""
+    reading = load(entry, folder)
+    return None if reading is None else reading.rows

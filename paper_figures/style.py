@@ -69,8 +69,13 @@ def save(figure: Figure, target: str | Path | io.BytesIO, format: str) -> None:
         figure.savefig(target, format=format, metadata=undated[format])
 
 
+def rendered(figure: Figure, format: str) -> bytes:
+    """A figure as the content of a file."""
+    buffer = io.BytesIO()
+    save(figure, buffer, format)
+    return buffer.getvalue()
+
+
 def data_uri(figure: Figure) -> str:
     """A figure as an SVG in a ``data:`` address."""
-    buffer = io.BytesIO()
-    save(figure, buffer, "svg")
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return "data:image/svg+xml;base64," + base64.b64encode(rendered(figure, "svg")).decode("ascii")

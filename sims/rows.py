@@ -8,7 +8,8 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -95,16 +96,49 @@ def _commit() -> str | None:
     return f"{head}+changes" if changed else head
 
 
-def read_rows(path: str | Path) -> list[dict[str, Any]]:
+class Row(dict[str, Any]):
+    """A row that knows where it stands: ``place`` is ``FILE:LINE``, for messages."""
+
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file of rows holds.
+
+    Attributes:
+        rows: the last row of every key, in the order of the lines.
+        notes: what was left out or is mixed, each with file and line; empty for a file that is whole
+            and of one version.
+    """
+
+    rows: list[Row]
+    notes: tuple[str, ...] = ()
+
+
+def read_rows(path: str | Path) -> list[Row]:
     """The rows of a file, the last one of every key; a truncated last line is left out.
 
     Raises:
         RowsError: a line that is not a JSON object with a ``key``, a schema other than ``SCHEMA``.
         FileNotFoundError: no such file.
     """
-    rows: dict[str, dict[str, Any]] = {}
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
-    lines = text.split("\n")
+    return scan_rows(path).rows
+
+
+def scan_rows(path: str | Path) -> Reading:
+    """The rows of a file as :func:`read_rows` finds them, with notes on what is odd but readable.
+
+    Every row states its schema; no version of quadrat wrote rows without one, so a row that lacks it is
+    damaged or not ours.
+
+    Raises:
+        RowsError: a line that is not a JSON object with a ``key``, a schema other than ``SCHEMA``.
+        FileNotFoundError: no such file.
+    """
+    rows: dict[str, Row] = {}
+    notes: list[str] = []
+    lines = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -112,15 +146,34 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             if number == len(lines):  # no newline after it: a run was cut off while writing
+                notes.append(f"{path}:{number}: the last line is unfinished and was left out")
                 break
             raise RowsError(f"{path}:{number}: not a JSON row ({error.msg})") from error
-        if not isinstance(row, dict) or not isinstance(row.get("key"), str):
-            raise RowsError(f"{path}:{number}: a row is an object with a string 'key'")
-        if row.get("schema") != SCHEMA:
-            raise RowsError(f"{path}:{number}: schema must be {SCHEMA}, got {row.get('schema')!r}")
+        _check_head(row, f"{path}:{number}")
         rows.pop(row["key"], None)
-        rows[row["key"]] = row
-    return list(rows.values())
+        rows[row["key"]] = Row(row)
+        rows[row["key"]].place = f"{path}:{number}"
+    return Reading(list(rows.values()), (*notes, *_mixed(rows.values())))
+
+
+def _check_head(row: Any, place: str) -> None:
+    if not isinstance(row, dict) or not isinstance(row.get("key"), str):
+        raise RowsError(f"{place}: a row is an object with a string 'key'")
+    schema = row.get("schema")
+    if schema != SCHEMA:
+        newer = isinstance(schema, int) and schema > SCHEMA
+        raise RowsError(f"{place}: schema must be {SCHEMA}, got {schema!r}"
+                        + (", written by a newer quadrat" if newer else ""))
+
+
+def _mixed(rows: Iterable[Row]) -> list[str]:
+    """A note for each version of quadrat after the first: where its rows begin."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(str(row.get("version")), row)
+    versions = list(first)
+    return [f"{first[new].place}: rows of version {new} after rows of version {versions[0]}"
+            for new in versions[1:]]
 
 
 def end_of_whole_lines(data: bytes) -> int:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import pickle
 import platform
 import re
@@ -27,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sims.files import write_whole
 from theory import __version__
 
 SCHEMA = 1
@@ -165,21 +165,6 @@ def restore(
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"the state does not fit this run: {error}") from error
     return {n: v for n, v in state.items() if n not in ("optimizer", "generator")}
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that its path holds either what it held before or all of ``data``."""
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _pointer(folder: str | Path, name: str) -> Path:

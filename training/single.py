@@ -16,9 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sims.files import write_whole
 from training.attention import AttentionMap
 from training.attention_base import set_scale
-from training.checkpoint import CheckpointError, write_whole
+from training.checkpoint import CheckpointError
 from training.config import RunConfig, as_dict, from_dict
 from training.data import Prepared, frozen_trunk, make_source, prepare, sizes, stride_of
 from training.fit import build, fit

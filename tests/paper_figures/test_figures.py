@@ -1,20 +1,15 @@
-"""Figures, tested on the data in their axes; building; missing and broken rows."""
+"""Figures, tested on the data in their axes; rows that lack a field."""
 
 from __future__ import annotations
-
-import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from paper_figures import bound_vs_data, fig02_window, fig03_maps, fig10_sigmoids, rademacher_vs_n
-from paper_figures.__main__ import main
 from paper_figures.fields import FieldError, get
 from paper_figures.registry import COMMITTED, FIGURES, load_rows
-from paper_figures.style import draw, save
+from paper_figures.style import draw
 from tests.paper_figures.make_ledger import training_rows
 from theory.bounds import sharp_bound, theorem_1
 from theory.rectangle import Rectangle, hard_rectangle
@@ -216,59 +211,3 @@ def test_a_rate_that_is_no_number_is_refused():
     with pytest.raises(FieldError, match="must be a number, got None"):
         draw(bound_vs_data, rows)
     assert get({"a": {}}, "a.b", 3) == 3
-
-
-@pytest.mark.parametrize("name", [n for n in FIGURES if n != "bound_vs_data"])
-def test_every_figure_builds_from_the_repository(name):
-    entry = FIGURES[name]
-    rows = load_rows(entry, COMMITTED)
-    figure = draw(entry.module(), rows)
-    assert figure.axes and len(entry.module().caption(rows)) > 80
-    assert "error bars" in entry.module().caption(rows) or "bars:" in entry.module().caption(rows)
-    figure.draw_without_rendering()
-    renderer = figure.canvas.get_renderer()
-    for legend in figure.legends:  # not clipped
-        box = legend.get_window_extent(renderer)
-        assert box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y0 >= 0
-
-
-@pytest.mark.parametrize("format,magic", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
-def test_build_writes_equal_bytes_twice(tmp_path, format, magic, capsys):
-    out = [tmp_path / str(i) for i in (0, 1)]
-    for folder in out:
-        assert main(["build", "fig02_window", "--out", str(folder), "--format", format]) == 0
-    first, second = ((f / f"fig02_window.{format}").read_bytes() for f in out)
-    assert first.startswith(magic) and first == second
-    with pytest.raises(ValueError, match="format must be one of"):
-        save(Figure(), tmp_path / "x", "gif")
-
-
-def test_list_names_every_figure(capsys):
-    assert main(["list"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(FIGURES)
-
-
-def test_build_says_what_is_wrong_and_draws_the_rest(tmp_path, capsys):
-    rows = tmp_path / "rows"
-    rows.mkdir()
-    assert main(["build", "nothing"]) == 2
-    assert main(["build", "--rows", str(tmp_path / "no")]) == 2
-    assert "does not exist" in capsys.readouterr().err
-    (rows / "rademacher.jsonl").write_text('{"key": "a", "schema": 1}\n{"broken\n\n')
-    code = main(["build", "rademacher_vs_n", "fig02_window", "--rows", str(rows),
-                 "--out", str(tmp_path)])
-    captured = capsys.readouterr()
-    assert code == 1 and "rademacher.jsonl:2" in captured.err and "fig02_window" in captured.out
-    (rows / "rademacher.jsonl").write_text(json.dumps({"key": "a", "schema": 1}) + "\n")
-    assert main(["build", "rademacher_vs_n", "--rows", str(rows), "--out", str(tmp_path)]) == 1
-    assert "'a' lacks the field 'grid'" in capsys.readouterr().err
-
-
-def test_help_answers_without_heavy_imports():
-    code = ("import sys; from paper_figures.__main__ import main\n"
-            "try: main(['--help'])\nexcept SystemExit as e: assert e.code == 0\n"
-            "assert main(['list']) == 0\n"
-            "bad = {'numpy', 'torch', 'matplotlib', 'jinja2'} & set(sys.modules)\n"
-            "assert not bad, bad")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from training import checkpoint
-from training.checkpoint import CheckpointError, collect, load, restore, save, write_whole
+from sims import files
+from sims.files import write_whole
+from training.checkpoint import CheckpointError, collect, load, restore, save
 
 CONFIG = {"seed": 3, "lr": 0.01, "shapes": {"noise": 0.1, "image": (32, 32)}}
 
@@ -203,7 +204,7 @@ def crashing(monkeypatch, moment):
         return call
 
     for name in ("replace", "fsync", "unlink"):
-        monkeypatch.setattr(checkpoint.os, name, watched(getattr(os, name)))
+        monkeypatch.setattr(files.os, name, watched(getattr(os, name)))
     return count
 
 
@@ -258,7 +259,7 @@ def test_every_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch
     put(tmp_path, 1)
     calls = []
     for name in ("replace", "fsync", "unlink"):
-        monkeypatch.setattr(checkpoint.os, name, lambda *a, name=name, call=getattr(os, name), **k: (
+        monkeypatch.setattr(files.os, name, lambda *a, name=name, call=getattr(os, name), **k: (
             calls.append(name), call(*a, **k))[1])
     put(tmp_path, 2)
     assert calls == ["fsync", "replace", "fsync"] * 3 + ["unlink"] * 2
