@@ -39,6 +39,9 @@ def test_panels_and_caption():
     figure = draw(depth, rows())
     assert [ax.get_title() for ax in figure.axes] == list(depth.PANELS.values())
     assert {ax.get_ylim() for ax in figure.axes} == {(0, 1.04)}
+    shown = [line(ax, METHODS["rectangle"].label)[1] for ax in figure.axes]
+    assert shown[1] == pytest.approx([0.75, 0.7, 0.6]) and shown[2] == pytest.approx([1, 1, 1])
+    assert shown[3] == pytest.approx([0.9, 0.91, 0.93])
     text = depth.caption(rows())
     assert "after 0 layers IoU 0.71 (0.75 at the chosen threshold), accuracy 0.90" in text
     assert "after 3 layers IoU 0.21 (0.60" in text and "bars: from" in text and "2 seeds" in text

@@ -51,10 +51,19 @@ def test_our_cells_by_arithmetic():
     differences = [0.1 + 0.001 * s for s in range(len(BASE))]
     assert cell(found, line, "ours: gain") == f"+{100 * np.mean(differences):.1f}"
     assert cell(found, line, "splits won") == "4/4"
-    statistic = np.mean(differences) / (np.std(differences, ddof=1) * np.sqrt(1 / 4 + 3 / 7))
-    assert cell(found, line, "p") == table1.probability(2 * stats.t.sf(statistic, 3))
     worse = "rectangle+EQVC", "position-wise", "6:4"
     assert cell(found, worse, "ours: gain") == "−5.0" and cell(found, worse, "splits won") == "0/4"
+
+
+def test_our_p_is_corrected_for_the_overlap():
+    wide = [r | {"test": {"accuracy": r["test"]["accuracy"] + 0.06 * r["config"]["split"]}}
+            if r["key"].startswith("rectangle7") else r for r in rows(THREE)]
+    found = table1.table(wide)
+    line = "rectangle", "position-wise", "7:3"
+    differences = [0.1 + 0.061 * s for s in range(len(BASE))]
+    statistic = np.mean(differences) / (np.std(differences, ddof=1) * np.sqrt(1 / 4 + 3 / 7))
+    assert cell(found, line, "p") == table1.probability(2 * stats.t.sf(statistic, 3))
+    assert 0.05 < float(cell(found, line, "p")) < 0.5
 
 
 def test_differences_that_do_not_vary_have_no_p():
