@@ -124,6 +124,7 @@ def caption(rows: list[Row]) -> str:
                       f"{counts[2] / 1e6:.1f} M against {counts[3] / 1e6:.1f} M multiply-adds")
     ratios = [number(r, "ratio.rectangle-paper") for r in found]
     below = sum(v <= 1 / FACTOR for v in ratios)
+    span = " to ".join(dict.fromkeys(f"{f(ratios):.2f}" for f in (min, max)))
     turns = sorted({int(number(r, "repeats")) for r in found})
     cpus = sorted({str(get(r, "provenance.cpu", "unknown processor")) for r in found})
     return (
@@ -133,8 +134,8 @@ def caption(rows: list[Row]) -> str:
         f"fewer up to {threshold(*GRID)} channels and half up to {threshold(*GRID, FACTOR)} (dashed). "
         "Right: median time of a forward pass on one image over that of position-wise; bars: 95 % "
         f"bootstrap intervals over {' or '.join(map(str, turns))} turns (one thread, "
-        f"{', '.join(cpus)}). The paper's head takes {min(ratios):.2f} to {max(ratios):.2f} times as "
-        f"long at {plural(len(found), 'width')}, at most half at {below}.")
+        f"{', '.join(cpus)}). The paper's head takes {span} times as long at "
+        f"{plural(len(found), 'number')} of channels, at most half at {below} of them.")
 
 
 def _count(what: str, head: Any, channels: int) -> int:

@@ -64,9 +64,10 @@ def test_the_same_place_is_taken_from_the_run_over_channels():
 
 def test_caption_counts_where_the_claim_holds():
     text = head_costs.caption(rows())
-    assert "1.00 to 1.80 times" in text and "2 widths, at most half at 0" in text and "7 turns" in text
+    assert "1.00 to 1.80 times" in text and "2 numbers of channels, at most half at 0" in text and "7 turns" in text
     assert "554,693 against 141,761 parameters, 21.5 M against 14.2 M" in text
-    assert "at most half at 1" in head_costs.caption([timing(rectangle_paper=0.5)])
+    one = head_costs.caption([timing(rectangle_paper=0.5)])
+    assert "takes 0.50 times as long at 1 number of channels, at most half at 1 of them" in one
     assert len(draw(head_costs, rows()).axes) == 3
 
 
