@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from paper_figures.fields import FieldError, get, number, plural
+from paper_figures.methods import most_common
 from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, RED
 from theory.bounds import ceiling, sharp_bound, theorem_1
 
@@ -42,10 +41,7 @@ def select(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             in SUPERVISIONS]
     if not mine:
         raise FieldError(f"no rows of the methods {tuple(METHODS)}")
-    shared = [json.dumps({k: v for k, v in get(r, "config", {}).items() if k not in _AXES},
-                         sort_keys=True) for r in mine]
-    most = Counter(shared).most_common(1)[0][0]
-    return [r for r, c in zip(mine, shared, strict=True) if c == most]
+    return most_common(mine, _AXES)
 
 
 def size(rows: list[dict[str, Any]]) -> tuple[float, float]:

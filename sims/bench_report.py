@@ -29,7 +29,7 @@ def bench(out: str | Path, *, quick: bool = False) -> str:
             found.append(row)
             writer.append({**row, "provenance": origin})
             print(f"{row['family']} {row['side']}x{row['side']}, {row['solver']}: "
-                  f"{_time(row['microseconds'])}", file=sys.stderr)
+                  f"{duration(row['microseconds'])}", file=sys.stderr)
     return f"{table(found, origin['machine'])}\nrows: {out}"
 
 
@@ -87,8 +87,8 @@ def _verdicts(found: Sequence[dict[str, Any]]) -> list[str]:
         for side, goal in goals.items():
             row = cells.get((family, "ours", side))
             if row is not None:
-                out.append(_verdict(f"{family} {side}x{side}: {_time(row['microseconds'])}, aim "
-                                    f"{_time(goal)}", row["microseconds"] <= goal))
+                out.append(_verdict(f"{family} {side}x{side}: {duration(row['microseconds'])}, aim "
+                                    f"{duration(goal)}", row["microseconds"] <= goal))
     limited = [row for row in found if row["solver"].startswith("ours, ") and row["agree"] is None]
     if limited:
         worst = max(limited, key=lambda row: row["times_ours"])
@@ -105,10 +105,15 @@ def _verdict(text: str, reached: bool) -> str:
 def _cell(row: dict[str, Any] | None) -> str:
     if row is None:
         return "-"
-    return f"{_time(row['microseconds'])} ({row['times_ours']:.3g})"
+    return f"{duration(row['microseconds'])} ({row['times_ours']:.3g})"
 
 
-def _time(microseconds: float) -> str:
+def duration(microseconds: float) -> str:
+    """A time with three digits, in the unit that suits it.
+
+    >>> duration(0.107), duration(787.5), duration(2_500_000)
+    ('107 ns', '788 us', '2.5 s')
+    """
     for unit, size in (("s", 1e6), ("ms", 1e3), ("us", 1.0)):
         if microseconds >= size:
             return f"{microseconds / size:.3g} {unit}"

@@ -36,6 +36,7 @@ Row = dict[str, Any]
 
 PLACES = ((320, 10, 10), (960, 7, 7))  # App. G: EfficientNet-b0 after block 15, MobileNetV3
 BATCHES = (1, 16)
+CHANNELS = (16, 32, 64, 128, 320, 640, 960)  # at the grid of App. G's first place
 LEARNING_BATCH = {"cpu": 32, "cuda": 256}
 STEP_BATCH = {"cpu": 8, "cuda": 256}
 MODULES: dict[str, Make] = {
@@ -58,14 +59,25 @@ class LeftOut(RuntimeError):
 
 def modules(repeats: int, device: torch.device) -> Iterator[Row]:
     """A forward pass of each module alone, at the places of App. G: ratios to position-wise."""
-    for channels, height, width in PLACES:
+    yield from _forwards("module", PLACES, BATCHES, repeats, device)
+
+
+def modules_by_channels(repeats: int, device: torch.device) -> Iterator[Row]:
+    """The same for one image on one grid, with few to many channels."""
+    places = tuple((channels, *PLACES[0][1:]) for channels in CHANNELS)
+    yield from _forwards("module by channels", places, BATCHES[:1], repeats, device)
+
+
+def _forwards(what: str, places: tuple[tuple[int, int, int], ...], batches: tuple[int, ...],
+              repeats: int, device: torch.device) -> Iterator[Row]:
+    for channels, height, width in places:
         built = {name: make(channels).eval().to(device) for name, make in MODULES.items()}
-        for batch in BATCHES:
+        for batch in batches:
             x = _uniform(batch, channels, height, width, device) - 0.5
             calls = {name: _inference(module, x) for name, module in built.items()}
             yield {
-                "key": f"module-{channels}x{height}x{width}-batch{batch}",
-                "what": "module",
+                "key": f"{what.replace(' ', '-')}-{channels}x{height}x{width}-batch{batch}",
+                "what": what,
                 "features": [channels, height, width],
                 "batch": batch,
                 **_compare(calls, "positionwise", repeats, device),
@@ -155,6 +167,7 @@ def shapes(repeats: int, device: torch.device) -> Iterator[Row]:
 
 PARTS: dict[str, Callable[[int, torch.device], Iterator[Row]]] = {
     "module": modules,
+    "channels": modules_by_channels,
     "learning-module": learning_modules,
     "network": networks,
     "backbone": backbones,

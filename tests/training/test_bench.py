@@ -48,6 +48,16 @@ def test_rows_of_the_parts_that_need_nothing_else(rows):
     json.dumps(rows, allow_nan=False)
 
 
+def test_the_same_modules_by_channels():
+    rows = bench(1, parts=("channels",))
+    assert [r["features"] for r in rows] == [[c, 10, 10] for c in module.CHANNELS]
+    assert len({r["key"] for r in rows}) == len(rows) and {r["batch"] for r in rows} == {1}
+    for row in rows:
+        assert row["what"] == "module by channels" and row["ratio"]["positionwise"] == 1
+        for name, head in COUNTED.items():
+            assert row["parameters"][name] == heads.parameters(head, row["features"][0])
+
+
 def test_all_heads_and_peers_are_timed(rows):
     named = {"rectangle-coords", "rectangle-paper", "rectangle-light", "rectangle-softargmax",
              "positionwise", "cbam", "simam"}

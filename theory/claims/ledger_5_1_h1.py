@@ -19,15 +19,15 @@ def train_area(row: dict[str, Any]) -> float:
     return sum(k * v for k, v in areas.items()) / (sum(areas.values()) * height * width)
 
 
+def family_floor(row: dict[str, Any]) -> float:
+    """The row's floor (the best rectangle's missing rate); 0 for maps that may be any mask."""
+    return (row.get("floor") or 0.0) if row["method"].startswith("rectangle") else 0.0
+
+
 def finds_the_object(row: dict[str, Any]) -> bool:
     """Whether the training missing rate, above the family's floor, is below half of the empty
-    map's: ``miss - floor < (area - floor) / 2``.
-
-    The floor (the best rectangle's missing rate) is the row's; 0 for maps that may be any mask.
-    """
-    floor = row.get("floor") or 0.0
-    if not row["method"].startswith("rectangle"):
-        floor = 0.0
+    map's: ``miss - floor < (area - floor) / 2``."""
+    floor = family_floor(row)
     return row["train"]["missing_rate"] - floor < SMALL_MISS * (train_area(row) - floor)
 
 

@@ -6,6 +6,7 @@ Every measurement reads committed rows of ``python -m training sweep``; without 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from statistics import mean
 from typing import Any
 
@@ -26,8 +27,21 @@ def by_regime(method: str) -> dict[str, list[Row]]:
 def bar_of(regime: str) -> float:
     """What counts as a small loss in a regime: ``SMALL_LOSS`` above the mean training loss of the
     networks that are given the true masks there."""
-    oracle = [r["train"]["loss"] for r in by_regime("oracle").get(regime, ())]
-    return SMALL_LOSS + (mean(oracle) if oracle else 0.0)
+    return small_beside(by_regime("oracle").get(regime, ()))
+
+
+def small_beside(oracle: Iterable[Row]) -> float:
+    """A small training loss where the networks of these rows were given the true masks:
+    ``SMALL_LOSS`` above their mean, which is taken as 0 where there are none."""
+    losses = [r["train"]["loss"] for r in oracle]
+    return SMALL_LOSS + (mean(losses) if losses else 0.0)
+
+
+def outcome(runs: Iterable[Row], bar: float) -> str:
+    """What runs say of (H1): "all", "some" or "none" of those with a loss below ``bar`` find the
+    object; "silent" where no loss is."""
+    fits, hits = premise_and_conclusion(runs, bar)
+    return "silent" if not fits else "all" if hits == fits else "some" if hits else "none"
 
 
 def along_training(row: Row) -> float | None:
@@ -59,8 +73,7 @@ def regimes_measurement() -> Measurement | None:
                 "runs": len(runs), "premise": fits, "conclusion": hits,
                 "correlation along training": mean(turns) if turns else None,
                 "accuracy without attention": mean(without) if without else None}
-            kind = "silent" if not fits else "all" if hits == fits else "some" if hits else "none"
-            groups[kind].append(name)
+            groups[outcome(runs, bar_of(name))].append(name)
         told.append(
             f"{method}, {len(found)} regimes: every run with a small loss finds the object in "
             f"{len(groups['all'])} ({', '.join(groups['all']) or 'none'}), some do in "

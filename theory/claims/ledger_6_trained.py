@@ -6,6 +6,7 @@ Every measurement reads committed rows of ``python -m training sweep``; without 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from statistics import mean
 from typing import Any
 
@@ -23,10 +24,13 @@ def variant_of(row: Row) -> str:
     return row["method"] + {"none": "", "quotient": "+EQVC"}.get(eqvc, f"+EQVC ({eqvc})")
 
 
-def split_scores(part: str, name: str) -> dict[str, dict[str, list[float]]]:
-    """``{ratio: {method: values by split}}`` of the rows of the experiment on splits."""
+def split_scores(
+    part: str, name: str, rows: Iterable[Row] | None = None
+) -> dict[str, dict[str, list[float]]]:
+    """``{ratio: {method: values by split}}`` of the rows (by default the committed ones) of the
+    experiment on splits."""
     found: dict[str, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
-    for row in trained("splits"):
+    for row in trained("splits") if rows is None else rows:
         value = (row.get(part) or {}).get(name)
         config = row["config"]
         if finite(value):
@@ -34,6 +38,13 @@ def split_scores(part: str, name: str) -> dict[str, dict[str, list[float]]]:
                 config["split"]] = value
     return {ratio: {m: [v for _, v in sorted(by.items())] for m, by in methods.items()}
             for ratio, methods in sorted(found.items())}
+
+
+def split_comparisons(scores: dict[str, dict[str, list[float]]]) -> list[dict[str, Any]]:
+    """Rectangles with and without EQVC against no attention and position-wise attention, by ratio:
+    :func:`theory.repeats.compare` with the overlap of the splits, Holm over all of them."""
+    overlap = {ratio: int(ratio[-1]) / int(ratio[0]) for ratio in scores}
+    return compare(scores, ("rectangle", "rectangle+EQVC"), ("none", "positionwise"), overlap)
 
 
 def splits_measurement() -> Measurement | None:
@@ -45,8 +56,7 @@ def splits_measurement() -> Measurement | None:
         return None
     if min(len(by["none"]) for by in scores.values()) < 2:
         return None
-    overlap = {ratio: int(ratio[-1]) / int(ratio[0]) for ratio in scores}
-    found = compare(scores, ("rectangle", "rectangle+EQVC"), ("none", "positionwise"), overlap)
+    found = split_comparisons(scores)
     small = [f for f in found if f["holm_t"] is not None and f["holm_t"] < 0.05 and f["mean"] > 0]
     means = "; ".join(
         f"{ratio}: " + ", ".join(f"{m} {100 * mean(by[m]):.1f}" for m in sorted(by))

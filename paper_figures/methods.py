@@ -1,0 +1,113 @@
+"""The methods in figures and tables: names, colours, markers; means over seeds; one legend."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from paper_figures.fields import FieldError, get
+from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a method is called and drawn; ``hollow``: the markers have no fill."""
+
+    label: str
+    color: str
+    marker: str
+    line: str
+    hollow: bool = False
+
+    def line_style(self) -> dict[str, Any]:
+        """Keywords of a line with markers."""
+        return {"color": self.color, "marker": self.marker, "ls": self.line, **self.marker_style()}
+
+    def marker_style(self) -> dict[str, Any]:
+        """Keywords that leave the marker empty, or none."""
+        return {"mfc": "white"} if self.hollow else {}
+
+
+METHODS: dict[str, Look] = {
+    "rectangle": Look("rectangle, coords", BLUE, "o", "-"),
+    "rectangle+EQVC": Look("rectangle, coords + EQVC", BLUE, "s", "--", hollow=True),
+    "rectangle+EQVC (paper)": Look("rectangle, coords + EQVC as in the paper", BLUE, "d", ":",
+                                   hollow=True),
+    "rectangle-softargmax": Look("rectangle, softargmax", SKY, "D", "--"),
+    "rectangle-light": Look("rectangle, light", PURPLE, "^", "-."),
+    "rectangle-paper": Look("rectangle, the paper's head", ORANGE, "v", (0, (5, 1, 1, 1))),
+    "positionwise": Look("position-wise", RED, "X", "-"),
+    "cbam": Look("CBAM", GREEN, "P", "--"),
+    "simam": Look("SimAM", GREY, "h", ":"),
+    "centre": Look("fixed rectangle", BLACK, "<", ":", hollow=True),
+    "none": Look("no attention", GREY, "x", "--"),
+    "oracle": Look("oracle", BLACK, "*", "-"),
+}
+"""Names as in rows (``theory.claims.ledger_6_trained.variant_of``), in the order of legends."""
+
+
+def method_look(name: str) -> Look:
+    """The look of a method; "rectangle-coords" (in timings) is "rectangle" (in trainings).
+
+    >>> method_look("rectangle-coords").label
+    'rectangle, coords'
+    """
+    known = "rectangle" if name == "rectangle-coords" else name
+    if known not in METHODS:
+        raise FieldError(f"a method is one of {', '.join(METHODS)}, got {name!r}")
+    return METHODS[known]
+
+
+def of_kind(rows: Iterable[Row], kind: str, **where: Any) -> list[Row]:
+    """The rows of a kind whose fields have these values.
+
+    Raises:
+        FieldError: there is none.
+    """
+    found = [r for r in rows if r.get("kind") == kind
+             and all(get(r, name) == value for name, value in where.items())]
+    if not found:
+        wanted = "".join(f", {k} {v!r}" for k, v in where.items())
+        raise FieldError(f"no rows of kind {kind!r}{wanted}")
+    return found
+
+
+def most_common(rows: Sequence[Row], free: Iterable[str]) -> list[Row]:
+    """The rows of the configuration that most of them share, up to its fields ``free``."""
+    free = set(free)
+    shared = [json.dumps({k: v for k, v in get(r, "config", {}).items() if k not in free},
+                         sort_keys=True) for r in rows]
+    most = Counter(shared).most_common(1)[0][0]
+    return [r for r, c in zip(rows, shared, strict=True) if c == most]
+
+
+def mean_and_bars(groups: Sequence[Sequence[float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Means of groups ``(n,)``, and bars from the smallest to the largest as lengths ``(2, n)``.
+
+    >>> mean, bars = mean_and_bars([[0.2, 0.4], [0.5]])
+    >>> mean.round(3).tolist(), bars.round(3).tolist()
+    ([0.3, 0.5], [[0.1, 0.0], [0.1, 0.0]])
+    """
+    mean = np.array([np.mean(v) for v in groups])
+    bars = np.array([mean - [min(v) for v in groups], [max(v) for v in groups] - mean])
+    return mean, np.maximum(bars, 0)
+
+
+def one_legend(panels: Any, columns: int, order: Iterable[str] = ()) -> Any:
+    """Below the figure, the labels of all panels once, those of ``order`` first; the legend."""
+    handles: dict[str, Any] = {}
+    for panel in np.asarray(panels, dtype=object).flat:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    labels = [k for k in order if k in handles]
+    labels += [k for k in handles if k not in labels]
+    figure = np.asarray(panels, dtype=object).flat[0].figure
+    return figure.legend([handles[k] for k in labels], labels, ncols=columns,
+                         loc="outside lower center")
