@@ -19,6 +19,7 @@ from tests import (
     plants,
     plants_bounds,
     plants_claims,
+    plants_figures,
     plants_last_layer,
     plants_sims,
     plants_training,
@@ -27,7 +28,8 @@ from tests.plants import Plant
 
 ROOT = Path(__file__).parents[1]
 PLANTS = [*plants.PLANTS, *plants_sims.PLANTS, *plants_training.PLANTS, *plants_bounds.PLANTS,
-          *plants_last_layer.PLANTS, *plants_claims.PLANTS]
+          *plants_last_layer.PLANTS, *plants_claims.PLANTS,
+          *plants_figures.PLANTS]
 PARTS = ("theory", "sims", "training", "paper_figures", "tests", "examples", "docs", "conftest.py",
          "pyproject.toml", "README.md", "constraints.txt", "Makefile")
 
