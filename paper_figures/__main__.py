@@ -101,6 +101,8 @@ def report(args: argparse.Namespace) -> int:
         print(f"missing: {line}", file=sys.stderr)
     for line in done.broken:
         print(f"unreadable: {line}", file=sys.stderr)
+    for line in done.notes:
+        print(f"note: {line}", file=sys.stderr)
     print(f"{done.path}: {done.summary}")
     return 1 if done.broken else 0
 

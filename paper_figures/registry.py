@@ -100,8 +100,10 @@ FIGURES = {name: e for name, e in ENTRIES.items() if e.kind == "figure"}
 TABLES = {name: e for name, e in ENTRIES.items() if e.kind == "table"}
 
 
-def load(entry: Entry, folder: str | Path) -> Reading | None:
+def load(entry: Entry, folder: str | Path, strict: bool = True) -> Reading | None:
     """The rows of a figure in a folder with notes on what is odd there; None when it needs none.
+
+    ``strict=False`` leaves damaged lines out, each with a note.
 
     Raises:
         FileNotFoundError: the folder lacks one of the files; names all that it lacks.
@@ -115,10 +117,10 @@ def load(entry: Entry, folder: str | Path) -> Reading | None:
     absent = [str(path) for path in paths if not path.is_file()]
     if absent:
         raise FileNotFoundError(f"{', '.join(absent)} {'is' if len(absent) == 1 else 'are'} not there")
-    readings = [scan_rows(path) for path in paths]
+    readings = [scan_rows(path, strict) for path in paths]
     for path, reading in zip(paths, readings, strict=True):
         if not reading.rows:
-            raise RowsError(f"{path}: no complete row")
+            raise RowsError("; ".join((f"{path}: no complete row", *reading.notes[:3])))
     return Reading([row for r in readings for row in r.rows],
                    tuple(note for r in readings for note in r.notes))
 

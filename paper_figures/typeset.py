@@ -24,6 +24,11 @@ _IRREGULAR = {  # code points that Unicode put elsewhere
 }
 
 
+_WORDS = {"rho": "ρ", "delta": "δ", "lambda": "λ", "alpha": "α", "sigma": "σ", "Phi": "Φ", "Psi": "Ψ",
+          "eta": "η", "mu": "μ", "tau": "τ"}
+_SIGNS = (("<=", "≤"), (">=", "≥"), ("->", "→"), ("sqrt(", "√("), (" - ", " − "))
+
+
 class NotTypeset(ValueError):
     """LaTeX that could not be turned into MathML without loss."""
 
@@ -73,6 +78,18 @@ def statement(latex: str) -> str:
         return mathml(latex)
     except NotTypeset:
         return f"<code>{html.escape(latex)}</code>"
+
+
+def plain(text: str) -> str:
+    """A title with Greek letters and signs in place of their names.
+
+    >>> plain("rho >= 1 - 2k/n for lambda_1 -> 0"), plain("4 x 4 cells, x -> f(x)x")
+    ('ρ ≥ 1 − 2k/n for λ_1 → 0', '4 × 4 cells, x → f(x)x')
+    """
+    for written, sign in _SIGNS:
+        text = text.replace(written, sign)
+    text = re.sub(r"(?<=\d) x (?=\d)", " × ", text)
+    return re.sub(r"(?<![A-Za-z])(" + "|".join(_WORDS) + r")(?![A-Za-z])", lambda m: _WORDS[m[1]], text)
 
 
 def _combine(element: ElementTree.Element) -> None:

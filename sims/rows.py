@@ -126,11 +126,14 @@ def read_rows(path: str | Path) -> list[Row]:
     return scan_rows(path).rows
 
 
-def scan_rows(path: str | Path) -> Reading:
+def scan_rows(path: str | Path, strict: bool = True) -> Reading:
     """The rows of a file as :func:`read_rows` finds them, with notes on what is odd but readable.
 
     Every row states its schema; no version of quadrat wrote rows without one, so a row that lacks it is
     damaged or not ours.
+
+    Args:
+        strict: False leaves damaged lines out, each with a note, where True refuses the file.
 
     Raises:
         RowsError: a line that is not a JSON object with a ``key``, a schema other than ``SCHEMA``.
@@ -143,20 +146,28 @@ def scan_rows(path: str | Path) -> Reading:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            if number == len(lines):  # no newline after it: a run was cut off while writing
-                notes.append(f"{path}:{number}: the last line is unfinished and was left out")
-                break
-            raise RowsError(f"{path}:{number}: not a JSON row ({error.msg})") from error
-        _check_head(row, f"{path}:{number}")
+            row = _row(line, f"{path}:{number}")
+        except RowsError as error:
+            if isinstance(error.__cause__, json.JSONDecodeError):
+                if number == len(lines):  # no newline after it: a run was cut off while writing
+                    notes.append(f"{path}:{number}: the last line is unfinished and was left out")
+                    break
+            if strict:
+                raise
+            notes.append(f"{error}; left out")
+            continue
         rows.pop(row["key"], None)
         rows[row["key"]] = Row(row)
         rows[row["key"]].place = f"{path}:{number}"
     return Reading(list(rows.values()), (*notes, *_mixed(rows.values())))
 
 
-def _check_head(row: Any, place: str) -> None:
+def _row(line: str, place: str) -> dict[str, Any]:
+    """The object on a line, its head checked."""
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise RowsError(f"{place}: not a JSON row ({error.msg})") from error
     if not isinstance(row, dict) or not isinstance(row.get("key"), str):
         raise RowsError(f"{place}: a row is an object with a string 'key'")
     schema = row.get("schema")
@@ -164,6 +175,7 @@ def _check_head(row: Any, place: str) -> None:
         newer = isinstance(schema, int) and schema > SCHEMA
         raise RowsError(f"{place}: schema must be {SCHEMA}, got {schema!r}"
                         + (", written by a newer quadrat" if newer else ""))
+    return row
 
 
 def _mixed(rows: Iterable[Row]) -> list[str]:

@@ -30,6 +30,7 @@ def ledger(**changes: Any) -> dict[str, Any]:
     third = {"fraction": "1/3"}
     verdicts = [
         verdict("thm-1", "vacuous", title="Theorem 1: generalization of the missing rate",
+                source="Theorem 1, Eq. 16",
                 statement=r"R(f)\le\hat R(f)+\tfrac{1-\rho}{2}+3\sqrt{\tfrac{\log(2/\delta)}{2N}}",
                 amendment="thm-1-ceiling",
                 evidence=[{"kind": "SMT", "text": "z3: the ceiling implies it", "instances": None,
@@ -74,7 +75,8 @@ def training_rows() -> list[dict[str, Any]]:
                         "supervision": supervision, "n": n, "seed": seed, "grid": [12, 12],
                         "train": {"missing_rate": 0.06 + 0.01 * k + 0.01 * seed},
                         "test": {"missing_rate": 0.22 - 0.05 * k + 0.02 * seed,
-                                 "missing_rate_se": 0.004},
+                                 "missing_rate_se": 0.004, "accuracy": 0.9 + 0.01 * k,
+                                 "iou": (0.3 if method == "rectangle" else 0.2) + 0.1 * k},
                         "n_test": 500, "config": {"steps": 450, "method": method, "supervision": supervision,
                                    "n": n, "seed": seed},
                         "trivial": {"all_background": {"missing_rate": 0.17, "iou": 0.0},

@@ -4,76 +4,32 @@ from __future__ import annotations
 
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from paper_figures.__main__ import main
+from paper_figures.claim_sections import part_of
 from paper_figures.encoding import items
 from paper_figures.ledger import LedgerError, load, margin_text, summary
 from paper_figures.report import write_report
 from paper_figures.typeset import NotTypeset, mathml, statement
-from sims.rademacher_cells import cells, compute
 from tests.paper_figures.make_ledger import ledger, training_rows, verdict
-from tests.paper_figures.test_certificates import rows as certificate_rows
-
-VOID = {"meta", "link", "img", "br", "hr", "input"}
-
-
-class Page(HTMLParser):
-    """Checks nesting and collects ids, addresses, headings and text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.stack, self.ids, self.addresses, self.levels, self.words = [], [], [], [], []
-        self.alts = []
-        self.feed(text)
-        self.close()
-        assert self.stack == []
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.ids += [attrs["id"]] if "id" in attrs else []
-        self.addresses += [(tag, v) for k, v in attrs.items()
-                           if k in ("src", "href", "xlink:href", "action", "srcset", "poster")]
-        if re.fullmatch("h[1-6]", tag):
-            self.levels.append(int(tag[1]))
-        if tag == "img":
-            self.alts.append(attrs.get("alt", ""))
-        assert tag not in ("script", "iframe", "object", "embed")
-        if tag not in VOID:
-            self.stack.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.stack.pop()
-
-    def handle_endtag(self, tag):
-        assert self.stack.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
+from tests.paper_figures.make_report import few, fill, write
+from tests.paper_figures.page import Page
 
 
-def fill(run, *, with_ledger=True, with_rows=True):
-    run.mkdir()
-    if with_ledger:
-        (run / "ledger.json").write_text(json.dumps(ledger()))
-    if with_rows:
-        rows = [{"schema": 1, "version": "0.1.0", **c, **compute(c), "seconds": 0.01}
-                for c in cells("quick", 0) if c["n"] <= 4]
-        for name, lines in (("rademacher", rows), ("training", training_rows()),
-                            ("certificates", certificate_rows())):
-            (run / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in lines))
-    return run
+@pytest.fixture(autouse=True)
+def few_figures():
+    with few():
+        yield
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    report = write_report(fill(folder / "run"), folder / "out", folder)
+    with few():
+        report = write_report(fill(folder / "run"), folder / "out", folder)
     text = Path(report.path).read_text()
     return text, Page(text), report
 
@@ -101,23 +57,51 @@ def test_every_claim_is_there_once_and_every_link_has_a_target(page):
             assert address[1:] in parsed.ids, address
 
 
-def test_headings_do_not_skip_a_level_and_images_have_words(page):
-    _, parsed, _ = page
-    assert parsed.levels[0] == 1 and parsed.levels.count(1) == 1
-    assert all(b <= a + 1 for a, b in zip(parsed.levels, parsed.levels[1:], strict=False))
-    assert len(parsed.alts) == 7 and all(len(alt) > 80 for alt in parsed.alts)
-
-
 def test_counts_are_computed(page):
-    text, _, report = page
-    counted = dict(re.findall(r'class="number">(\d+)</span> <span class="badge ([a-z-]+)"', text)
-                   [i][::-1] for i in range(7))
+    text, parsed, report = page
+    counted = dict(found[::-1] for found in re.findall(
+        r'class="number">(\d+)</span> <span class="badge ([a-z-]+)"', text))
     assert counted == {"holds": "1", "unrefuted": "1", "refuted": "2", "vacuous": "1",
                        "ill-posed": "1", "measured": "1", "unchecked": "1"}
     assert report.summary == ("8 claims: 1 holds, 1 unrefuted, 2 refuted, 1 vacuous, 1 ill-posed, "
                               "1 measured, 1 unchecked; 1 verdict changed")
-    assert "1 verdict\nchanged" in text and 'href="#claim-sec-4.3"' in text
-    assert report.missing == () and report.broken == ()
+    assert "1 verdict changed" in text and 'href="#claim-sec-4.3"' in text
+    assert report.missing == () and report.broken == () and report.notes == ()
+
+
+def test_counts_by_origin_add_up(page):
+    text, _, _ = page
+    table = text[text.index('<table class="tally">'):]
+    table = table[:table.index("</table>")]
+    lines = [[int(n) for n in re.findall(r">(\d+)<", line)] for line in table.split("<tr")[2:]]
+    assert all(sum(line[:-1]) == line[-1] for line in lines)
+    assert [sum(column) for column in zip(*lines[:-1], strict=True)] == lines[-1] == [7, 1, 8]
+    assert 'aria-label="2 refuted, the paper"' in table
+
+
+def test_the_statements_of_the_paper_are_listed_with_what_holds_instead(page):
+    text, _, _ = page
+    stands = text[text.index('<ul class="main">'):]
+    stands = stands[:stands.index("</ul>")]
+    assert stands.count("<li>") == 1, stands
+    assert 'badge vacuous' in stands and 'href="#claim-thm-1"' in stands
+    assert 'href="#claim-thm-1-ceiling"' in stands
+
+
+def test_claims_stand_in_their_part(page):
+    text, _, _ = page
+    assert part_of("Theorem 1, Eq. 16") == "5.1" and part_of("Eq. 6, Eq. 26") == "4"
+    assert part_of("beyond the paper (Prop. 4, Eq. 7)") == "F" and part_of("anything") == "other"
+    assert part_of("section 5.2, text before Eq. 17 and before Theorem 2") == "5.2"
+    assert part_of("section 6, App. G") == "6"
+    row = text[text.index('<tr data-id="thm-1"'):]
+    assert text.rindex('<tbody data-part="5.1"', 0, text.index(row)) > text.index('<table class="ledger">')
+
+
+def test_every_claim_of_the_project_has_a_part():
+    from theory.claims.ledger import ledger as every_claim
+
+    assert {part_of(c.source) for c in every_claim().values()} == {"4", "5.1", "5.2", "F", "6"}
 
 
 def test_a_section_says_all_of_a_verdict(page):
@@ -127,7 +111,7 @@ def test_a_section_says_all_of_a_verdict(page):
     assert "z3: the ceiling implies it" in thm and "12345 instances" in thm
     assert "random samples &amp; &lt;masks&gt;" in thm  # escaped
     assert "python -m theory verify thm-1 --seed 3" in thm
-    assert 'href="#claim-thm-1-ceiling"' in thm and "closest margin 1/3" in thm
+    assert 'href="#claim-thm-1-ceiling"' in thm and "closest margin: 1/3" in thm
     assert 'href="#claim-thm-1"' in section(text, "thm-1-ceiling")
     assert "not in this ledger" in section(text, "prop-4")
     assert "recorded as unchecked" in section(text, "sec-4.3")
@@ -156,10 +140,14 @@ def test_both_sources_of_rows_are_shown_and_named(tmp_path):
         (tmp_path / "rows" / f"{name}.jsonl").write_bytes((run / f"{name}.jsonl").read_bytes())
     report = write_report(run, tmp_path / "out", tmp_path / "rows")
     text = report.path.read_text()
-    assert len(Page(text).alts) == 11
-    assert text.count('class="source">this run<') == text.count('class="source">committed rows<')
-    assert "Source: this run, rademacher.jsonl: 25 rows; version 0.1.0; seed 0" in text
-    assert "test machine" in text
+    assert len(Page(text).alts) == 1 + 2 * 4 + 2  # a figure without rows, four twice, two findings
+    assert text.count('class="source">this run<') == text.count('class="source">committed rows<') == 4
+    facts = text[text.index('id="figure-rademacher_vs_n"'):]
+    assert "<dt>rows</dt><dd>25 of rademacher.jsonl</dd><dt>version</dt><dd>0.1.0</dd>" in facts
+    facts = text[text.index('id="figure-bound_vs_data"'):]
+    assert "<dt>commit</dt><dd>0123abc</dd>" in facts and "<dt>seeds</dt><dd>0, 1</dd>" in facts
+    assert "<dt>machine</dt><dd>test machine</dd>" in facts
+    assert "<dt>wall time</dt><dd>1 min 12 s in all, at most 3.0 s a row</dd>" in facts
 
 
 def test_an_empty_run_is_reported_in_place(tmp_path, capsys):
@@ -167,34 +155,121 @@ def test_an_empty_run_is_reported_in_place(tmp_path, capsys):
     code = main(["report", "--run", str(run), "--out", str(tmp_path / "out"), "--rows", str(run)])
     captured = capsys.readouterr()
     assert code == 0 and "ledger.json is not there" in captured.out
-    assert captured.err.count("missing:") == 5
+    assert captured.err.count("missing:") == 4  # the ledger and three files of rows, each once
     text = (tmp_path / "out" / "index.html").read_text()
-    parsed = Page(text)
-    assert "The ledger is missing" in text and text.count("<strong>Missing.</strong>") == 4
-    assert len(parsed.alts) == 3
+    assert "The ledger is missing" in text and text.count("<strong>Missing.</strong>") == 4 + 3
+    assert len(Page(text).alts) == 1
 
 
 def test_committed_rows_stand_in_for_a_run_without_rows(tmp_path):
     source = fill(tmp_path / "rows", with_ledger=False)
     run = fill(tmp_path / "run", with_rows=False)
-    text = write_report(run, tmp_path / "out", source).path.read_text()
-    assert text.count('class="source">committed rows<') == 4 and len(Page(text).alts) == 7
-    assert text.count("<strong>Missing.</strong> this run:") == 4
+    report = write_report(run, tmp_path / "out", source)
+    text = report.path.read_text()
+    assert text.count('class="source">committed rows<') == 4 and len(Page(text).alts) == 1 + 4 + 2
+    assert text.count("Not from this run: ") == 4 and len(report.missing) == 3
 
 
 def test_broken_inputs_are_marked_and_exit_with_1(tmp_path, capsys):
     run = fill(tmp_path / "run")
     (run / "ledger.json").write_text('{"schema": 1, "verd')
     rows = training_rows()
-    del rows[3]["train_areas"]
-    (run / "training.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    for row in rows:
+        del row["train"]
+    write(run / "training.jsonl", rows)
     (run / "rademacher.jsonl").write_text('{"key": \n{}\n')
     code = main(["report", "--run", str(run), "--out", str(tmp_path), "--rows", str(tmp_path)])
     captured = capsys.readouterr()
     assert code == 1 and captured.err.count("unreadable:") == 3
     text = (tmp_path / "index.html").read_text()
     Page(text)
-    assert "not JSON" in text and "rademacher.jsonl:1" in text and "train_areas" in text
+    assert "not JSON" in text and "rademacher.jsonl:1" in text
+    assert "training.jsonl:1" in text and "lacks the field" in text
+    assert len(Page(text).alts) == 1 + 2 + 2  # without rows, certificates and slack, findings
+
+
+def test_what_can_be_drawn_is_and_what_was_left_out_is_named(tmp_path, capsys):
+    run = fill(tmp_path / "run")
+    rows = training_rows()
+    del rows[3]["train_areas"]
+    lines = [json.dumps(r) for r in rows]
+    lines[1] = lines[1][:40]
+    rows[5]["version"] = "0.0.9"
+    lines[5] = json.dumps(rows[5])
+    (run / "training.jsonl").write_text("\n".join(lines) + '\n{"key": "cut o')
+    code = main(["report", "--run", str(run), "--out", str(tmp_path), "--rows", str(tmp_path)])
+    err = capsys.readouterr().err
+    assert code == 1 and err.count("unreadable:") == 1
+    text = (tmp_path / "index.html").read_text()
+    part = text[text.index('id="figure-bound_vs_data"'):]
+    part = part[:part.index("</figure>")]
+    assert "<img" in part and "<strong>Incomplete.</strong>" in part
+    for words in ("training.jsonl:2: not a JSON row", "training.jsonl:4: row", "train_areas",
+                  f"training.jsonl:{len(rows) + 1}: the last line is unfinished",
+                  "training.jsonl:6: rows of version 0.0.9 after rows of version 0.1.0"):
+        assert words in part, words
+    assert f"<dt>rows</dt><dd>{len(rows) - 2} of training.jsonl" in part
+
+
+@pytest.mark.parametrize("damage", ["line", "field"])
+def test_one_unusable_row_is_enough_to_exit_with_1(tmp_path, capsys, damage):
+    run = fill(tmp_path / "run")
+    rows = training_rows()
+    if damage == "field":
+        del rows[3]["train_areas"]
+    write(run / "training.jsonl", rows)
+    if damage == "line":
+        text = (run / "training.jsonl").read_text()
+        (run / "training.jsonl").write_text("{}\n" + text)
+    assert main(["report", "--run", str(run), "--out", str(tmp_path), "--rows", str(tmp_path)]) == 1
+    assert "<strong>Incomplete.</strong>" in (tmp_path / "index.html").read_text()
+
+
+def test_a_truncated_end_or_mixed_versions_are_noted_and_exit_with_0(tmp_path, capsys):
+    run = fill(tmp_path / "run")
+    path = run / "rademacher.jsonl"
+    path.write_text(path.read_text() + '{"key": "cut o')
+    assert main(["report", "--run", str(run), "--out", str(tmp_path), "--rows", str(tmp_path)]) == 0
+    assert "note: " in (err := capsys.readouterr().err) and "rademacher.jsonl:26" in err
+    text = (tmp_path / "index.html").read_text()
+    assert "<strong>Note.</strong>" in text and "<strong>Incomplete.</strong>" not in text
+
+
+def test_assumptions_are_those_of_the_rows_that_are_drawn(tmp_path):
+    run = fill(tmp_path / "run")
+    rows = training_rows()
+    other = {**rows[0], "key": "other", "grid": [3, 4], "config": {**rows[0]["config"], "steps": 7}}
+    write(run / "training.jsonl", [*rows, other])
+    text = write_report(run, tmp_path / "out", tmp_path).path.read_text()
+    part = text[text.index('id="figure-bound_vs_data"'):]
+    part = part[:part.index("</figure>")]
+    assert "1 rows of other methods or configurations are not drawn" in part
+    assert f"<dt>rows</dt><dd>{len(rows)} of training.jsonl" in part and "12 × 12</li>" in part
+    assert "3 × 4" not in part and re.search(r'state unknown">unknown</span> <strong>no atoms', part)
+
+
+def test_a_figure_that_raises_does_not_cost_the_page(tmp_path, monkeypatch):
+    monkeypatch.setattr("paper_figures.fig02_window.caption", lambda rows: 1 / 0)
+    report = write_report(fill(tmp_path / "run"), tmp_path / "out", tmp_path)
+    text = report.path.read_text()
+    assert "ZeroDivisionError" in text and len(report.broken) == 1 and len(Page(text).alts) == 4 + 2
+
+
+def test_tables_are_tables(tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    from paper_figures.registry import Entry
+    from paper_figures.tables import Table
+
+    entry = Entry("heads", "A table", kind="table")
+    module = SimpleNamespace(table=lambda rows: Table(("head", "n"), (("a & b", "1"),)),
+                             caption=lambda rows: "What is counted; no error bars.")
+    monkeypatch.setattr(Entry, "module", lambda self: module)
+    monkeypatch.setattr("paper_figures.report.ENTRIES", {"heads": entry})
+    text = write_report(fill(tmp_path / "run"), tmp_path / "out", tmp_path).path.read_text()
+    part = text[text.index('id="figure-heads"'):]
+    assert "<table" in part and "a &amp; b" in part and "What is counted" in part
+    Page(text)
 
 
 def test_no_run_directory_exits_with_2(tmp_path, capsys):

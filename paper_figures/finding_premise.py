@@ -1,0 +1,126 @@
+"""Finding: (H1), that a small main loss means a small missing rate, by kind of image."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from paper_figures.fields import FieldError, get, number, plural
+from paper_figures.findings import METHODS, Finding, mean
+from paper_figures.style import BLUE, COLUMN, GREEN, ORANGE
+from theory.claims.ledger_5_1_h1 import SMALL_LOSS, SMALL_MISS, finds_the_object, train_area
+
+ROWS = "regimes.jsonl"
+CLAIMS = ("h1-regimes", "h1", "h1-random-labels")
+LOOKS = {"rectangle": (BLUE, "o"), "positionwise": (ORANGE, "^")}
+FLOOR = 1e-3
+"""Excess losses below are drawn here: the axis is logarithmic."""
+LEAST = 0.05
+"""Shares of the empty map's missing rate below are drawn here."""
+
+
+def runs(rows: list[dict[str, Any]], method: str) -> dict[str, list[dict[str, Any]]]:
+    """The runs of a method by kind of image.
+
+    Raises:
+        FieldError: none.
+    """
+    out: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        if get(row, "method", None) == method and get(row, "regime", None):
+            out[row["regime"]].append(row)
+    if not out:
+        raise FieldError(f"no rows of the method {method!r} with a regime")
+    return dict(out)
+
+
+def excess(row: dict[str, Any], oracle: Mapping[str, list[dict[str, Any]]]) -> float:
+    """The training loss, in nats above the mean of networks that are given the true masks there."""
+    base = [number(r, "train.loss") for r in oracle.get(row["regime"], ())]
+    return number(row, "train.loss") - (mean(base) if base else 0.0)
+
+
+def share(row: dict[str, Any]) -> float:
+    """Training missing rate over that of the empty map, both above the family's floor."""
+    floor = (get(row, "floor", None) or 0.0) if row["method"].startswith("rectangle") else 0.0
+    return (number(row, "train.missing_rate") - floor) / (train_area(row) - floor)
+
+
+def sorted_kinds(rows: list[dict[str, Any]], method: str) -> dict[str, list[str]]:
+    """Kinds of image by what (H1) does there: ``all`` runs with a small loss find the object, ``some``,
+    ``none``; ``silent`` where no run reaches a small loss."""
+    oracle = runs(rows, "oracle") if any(r.get("method") == "oracle" for r in rows) else {}
+    out: dict[str, list[str]] = {"all": [], "some": [], "none": [], "silent": []}
+    for kind, mine in runs(rows, method).items():
+        found = [finds_the_object(r) for r in mine if excess(r, oracle) < SMALL_LOSS]
+        group = "all" if all(found) else "some" if any(found) else "none"
+        out[group if found else "silent"].append(kind)
+    return out
+
+
+def finding(rows: list[dict[str, Any]], statuses: Mapping[str, str]) -> Finding:
+    """In how many kinds of image (H1) holds for rectangles."""
+    kinds = sorted_kinds(rows, "rectangle")
+    total = sum(map(len, kinds.values()))
+    other = sorted_kinds(rows, "positionwise")
+    blind = [r for kind in kinds["none"] for r in runs(rows, "rectangle")[kind]]
+    worst = f" (IoU down to {min(number(r, 'test.iou') for r in blind):.2f})" if blind else ""
+    partly = f", in {len(kinds['some'])} some do" if kinds["some"] else ""
+    met, failed, silent = (len(kinds[group]) for group in ("all", "none", "silent"))
+    text = (f"Rectangles that reach a small loss cover the object in {met} kinds, in {failed} none "
+            f"does{worst}{partly}, in {silent} none reaches it. "
+            f"Position-wise maps cover it in {len(other['all'])}. Theorem 1 speaks of the missing "
+            "rate: what training makes small is another loss, and whether that helps depends on data, "
+            "trunk and maps together.")
+    limited = kinds["none"] or kinds["some"]
+    head = ("(H1), that a small loss means a small missing rate, "
+            + ("holds on some images only" if limited else "failed on no kind of image tried"))
+    return Finding(head, f"{len(kinds['all'])} of {total}",
+                   "kinds of image where it holds for rectangles", text)
+
+
+def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
+    """One panel."""
+    return 1, 1
+
+
+def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
+    """Inches."""
+    return COLUMN, 2.3
+
+
+def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
+    """A point a run: loss above the oracle's, and missing rate over the empty map's."""
+    oracle = runs(rows, "oracle") if any(r.get("method") == "oracle" for r in rows) else {}
+    for method, (color, marker) in LOOKS.items():
+        mine = [r for found in runs(rows, method).values() for r in found]
+        ax.plot([max(excess(r, oracle), FLOOR) for r in mine],
+                [max(share(r), LEAST) for r in mine], ls="", ms=4, marker=marker, color=color,
+                mfc="none", label=METHODS[method])
+    ax.fill_between([FLOOR / 2, SMALL_LOSS], LEAST / 2, SMALL_MISS, color=GREEN, alpha=0.18, lw=0)
+    ax.axvline(SMALL_LOSS, color="0.35", lw=0.8, ls="--")
+    ax.axhline(SMALL_MISS, color="0.35", lw=0.8, ls="--")
+    ax.set(xscale="log", yscale="log", xlim=(FLOOR / 1.6, None), ylim=(LEAST / 1.3, None),
+           xlabel="training loss above the oracle's (nats)", ylabel="missing rate / empty map's")
+    ticks = (0.1, 0.5, 1, 10)
+    ax.set_yticks(ticks, [f"{v:g}" for v in ticks])
+    ax.minorticks_off()
+    ax.legend(loc="lower right")
+    return ax
+
+
+def caption(rows: list[dict[str, Any]]) -> str:
+    """What is drawn, n, that there are no bars."""
+    kinds = len(runs(rows, "rectangle"))
+    points = sum(len(v) for m in METHODS for v in runs(rows, m).values())
+    return (f"Each point is one of {plural(points, 'training run')} on {plural(kinds, 'kind')} of "
+            "image; no error "
+            f"bars. Left of the upright line the loss is small, within {SMALL_LOSS:g} nats of that of "
+            "networks that "
+            f"are given the true masks (losses below {FLOOR:g} and ratios below {LEAST:g} are drawn "
+            "there). Below the level line the map "
+            f"finds the object: its training missing rate is below {SMALL_MISS:g} of the empty map's, "
+            "both above "
+            "the family's floor. (H1) holds for a kind of image when its points left of the line lie "
+            "in the green.")

@@ -1,0 +1,129 @@
+"""The findings that open the report, each in words and numbers computed from rows and verdicts."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from theory.repeats import t_interval
+
+MODULES = ("finding_bound", "finding_maps", "finding_premise")
+"""In the order of the page.  Each is a figure's module with ``ROWS`` (a file's name), ``CLAIMS`` (ids)
+and ``finding(rows, statuses)``."""
+
+METHODS = {"rectangle": "rectangle", "positionwise": "position-wise"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the first screen says.
+
+    Attributes:
+        headline: one sentence.
+        number: the number that matters most, and ``against``, what to compare it with.
+        text: two or three sentences more.
+    """
+
+    headline: str
+    number: str
+    against: str
+    text: str
+
+
+def modules() -> tuple[Any, ...]:
+    """The modules of the findings, imported now."""
+    return tuple(importlib.import_module(f"paper_figures.{name}") for name in MODULES)
+
+
+def mean(values: Iterable[float]) -> float:
+    """The arithmetic mean.
+
+    Raises:
+        ValueError: no values.
+    """
+    found = list(values)
+    if not found:
+        raise ValueError("a mean needs at least one value, got none")
+    return sum(found) / len(found)
+
+
+def with_interval(values: Sequence[float], digits: int) -> str:
+    """The mean, with half of its 95 % t interval from three values on.
+
+    >>> with_interval([0.1, 0.2, 0.3], 2), with_interval([0.1, 0.2], 2)
+    ('0.20 ± 0.25', '0.15')
+    """
+    text = f"{mean(values):.{digits}f}"
+    if len(values) < 3:
+        return text
+    found = t_interval(list(values))
+    return f"{text} ± {(found.high - found.low) / 2:.{digits}f}"
+
+
+def span(values: Sequence[float]) -> str:
+    """From the smallest to the largest, to two significant digits.
+
+    >>> span([0.0189, 0.0204, 0.019]), span([0.5])
+    ('0.019 to 0.020', '0.50')
+    """
+    low, high = (f"{v:#.2g}" for v in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+def status_of(statuses: Mapping[str, str], claim: str) -> str:
+    """The verdict of a claim in words; says so where the ledger has none.
+
+    >>> status_of({"thm-1": "vacuous"}, "thm-1"), status_of({}, "thm-1")
+    ('vacuous', 'not in this ledger')
+    """
+    return statuses.get(claim, "not in this ledger")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A finding on the page: its words, its picture, where both are from, and the claims behind it.
+
+    ``also`` is the same number from the other source of rows; ``drawing`` says what is missing or was
+    left out.
+    """
+
+    finding: Finding | None
+    drawing: Any
+    claims: tuple[str, ...]
+    also: str = ""
+
+
+def cards(run: Path, committed: Path, statuses: Mapping[str, str]) -> list[Card]:
+    """The findings, from the committed rows where they are there, else from the run."""
+    return [_card(module, run, committed, statuses) for module in modules()]
+
+
+def _card(module: Any, run: Path, committed: Path, statuses: Mapping[str, str]) -> Card:
+    from paper_figures.drawings import COMMITTED_ROWS, drawings
+    from paper_figures.registry import Entry
+
+    name = module.__name__.rsplit(".", 1)[1]
+    entry = Entry(name, (module.__doc__ or name).splitlines()[0], module.ROWS)
+    found = drawings(entry, run, committed)
+    told = {d.label: finding for d in found if d.image
+            and (finding := _say(module, committed if d.label == COMMITTED_ROWS else run, entry,
+                                 statuses))}
+    order = sorted(found, key=lambda d: (d.label not in told, d.label != COMMITTED_ROWS))
+    best = order[0]
+    also = "; ".join(f"{label}: {f.number} {f.against}" for label, f in told.items()
+                     if label != best.label)
+    return Card(told.get(best.label), best, tuple(c for c in module.CLAIMS if c in statuses), also)
+
+
+def _say(module: Any, folder: Path, entry: Any, statuses: Mapping[str, str]) -> Finding | None:
+    from paper_figures.registry import load
+    from paper_figures.salvage import attempt
+
+    try:
+        reading = load(entry, folder, strict=False)
+        return attempt(lambda rows: module.finding(rows, statuses), reading.rows)[0]
+    except (ValueError, OSError):  # the drawing says why
+        return None

@@ -1,0 +1,97 @@
+"""Assumptions read off rows: each state is reached by rows that differ in what decides it."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from paper_figures.assumptions import ASKED, MET, NOT_MET, UNKNOWN, Check, checks
+from paper_figures.registry import COMMITTED
+from sims.rows import read_rows
+
+
+def trained(**changes) -> dict:
+    row = {"kind": "training", "key": "a", "method": "rectangle", "supervision": "label", "grid": [8, 8],
+           "floor": 0.0, "train": {"loss": 0.01, "missing_rate": 0.02}, "train_areas": {"8": 4},
+           "config": {"data": "shapes", "shapes": {"noise": 0.1}}}
+    for path, value in changes.items():
+        at = row
+        *above, last = path.split("__")
+        for name in above:
+            at = at[name]
+        at[last] = value
+    return row
+
+
+def states(*rows) -> dict[str, str]:
+    return {c.assumption: c.state for c in checks(list(rows))}
+
+
+def test_a_run_that_meets_what_can_be_seen():
+    assert states(trained()) == {"no atoms": MET, "deterministic target": UNKNOWN, "(H1)": MET,
+                                 "realisable": MET, "grid": MET}
+    assert list(ASKED) == [c.assumption for c in checks([trained()])]
+
+
+@pytest.mark.parametrize("name,change,state", [
+    ("no atoms", {"config__shapes__noise": 0.0}, UNKNOWN),
+    ("no atoms", {"config__data": "folder"}, UNKNOWN),
+    ("no atoms", {"config__shapes": {}}, UNKNOWN),
+    ("(H1)", {"train__missing_rate": 0.07}, NOT_MET),  # the empty map's is 8/64 = 0.125
+    ("(H1)", {"train__missing_rate": 0.0624}, MET),
+    ("(H1)", {"train__missing_rate": 0.0626}, NOT_MET),
+    ("(H1)", {"train__loss": 0.5}, UNKNOWN),
+    ("(H1)", {"train_areas": None}, UNKNOWN),
+    ("realisable", {"floor": 0.01}, NOT_MET),
+    ("realisable", {"floor": None}, UNKNOWN),
+    ("realisable", {"floor": 0.01, "method": "positionwise"}, MET),
+    ("grid", {"grid": [8, 1]}, NOT_MET),
+    ("grid", {"grid": [8, 9]}, NOT_MET),
+])
+def test_one_change_decides(name, change, state):
+    assert states(trained(**change))[name] == state
+    if state == NOT_MET:
+        assert states(trained(), trained(**change))[name] == NOT_MET  # also beside a row that meets it
+
+
+def test_the_premise_is_asked_of_label_only_runs_with_a_map():
+    for change in ({"supervision": "mask"}, {"method": "oracle"}, {"method": "none"},
+                   {"train__missing_rate": None}):
+        assert "(H1)" not in states(trained(**change))
+
+
+def test_simulations_and_complexities():
+    row = {"kind": "theorem-1", "key": "a", "noise": "0", "grid": [7, 7], "targets_in_family": True}
+    assert states(row) == {"no atoms": MET, "deterministic target": MET, "realisable": MET, "grid": MET}
+    assert states(row, {**row, "noise": "1/4"})["deterministic target"] == NOT_MET
+    assert states(row, {**row, "targets_in_family": False})["realisable"] == NOT_MET
+    complexity = {"kind": "rademacher", "key": "a", "predictors": "all", "grid": [7, 7]}
+    assert states(complexity) == {"no atoms": MET, "grid": MET}
+    assert states({**complexity, "predictors": "all, inputs repeated 4 times"})["no atoms"] == NOT_MET
+
+
+def test_kinds_are_asked_apart_and_the_worst_counts():
+    found = checks([trained(), {"kind": "theorem-1", "noise": "1", "grid": [5, 5], "targets_in_family": True}])
+    by_name = {c.assumption: c for c in found}
+    assert by_name["deterministic target"].state == NOT_MET and ";" in by_name["deterministic target"].why
+    assert by_name["grid"].state == MET and "8 × 8" in by_name["grid"].why and "5 × 5" in by_name["grid"].why
+
+
+def test_nothing_is_asked_of_timings_or_of_no_rows():
+    assert checks([{"kind": "supremum-speed", "key": "a", "side": 7}]) == checks(None) == checks([]) == []
+
+
+def test_states_are_those_three():
+    with pytest.raises(ValueError, match="must be one of.*'yes'"):
+        Check("grid", "yes", "why")
+
+
+def test_committed_rows_by_a_second_count():
+    rows = read_rows(COMMITTED / "training.jsonl")
+    found = {c.assumption: c for c in checks(rows)}
+    shaped = [r for r in rows if r["method"].startswith("rectangle")]
+    assert f"{sum(r['truth'] == 'l' for r in shaped)} of {len(shaped)} rows" in found["realisable"].why
+    assert found["realisable"].state == NOT_MET and found["no atoms"].state == MET
+    less = copy.deepcopy([r for r in rows if r["truth"] == "rotated"])
+    assert {c.assumption: c.state for c in checks(less)}["realisable"] == MET

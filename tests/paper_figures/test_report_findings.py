@@ -1,0 +1,149 @@
+"""The findings of the first screen: numbers by a second route, and what happens without rows."""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+
+import numpy as np
+import pytest
+
+from paper_figures import finding_bound, finding_maps, finding_premise
+from paper_figures.fields import FieldError
+from paper_figures.findings import cards, mean, modules, span, with_interval
+from paper_figures.registry import COMMITTED
+from paper_figures.style import draw
+from sims.rows import read_rows
+from tests.paper_figures.make_report import fill, write
+from theory.bounds import theorem_1
+
+
+@pytest.fixture(scope="module")
+def committed():
+    return {m.__name__: read_rows(COMMITTED / m.ROWS) for m in modules()}
+
+
+def numbers(text: str) -> list[float]:
+    return [float(v) for v in re.findall(r"\d+(?:\.\d+)?", text)]
+
+
+def test_theorem_1_at_the_largest_n(committed):
+    rows = committed["paper_figures.finding_bound"]
+    mine = [r for r in rows if r["method"] == "rectangle" and r["n"] == max(r["n"] for r in rows)]
+    bound = np.mean([theorem_1(r["train"]["missing_rate"], -1.0, r["n"], 0.05) for r in mine])
+    tested = np.mean([r["test"]["missing_rate"] for r in mine])
+    found = finding_bound.finding(rows, {"thm-1": "vacuous"})
+    assert found.number == f"{bound:.2f}" and found.against == f"promised; measured {tested:.3f}"
+    assert found.headline == "Theorem 1 is true and says nothing"
+    assert finding_bound.finding(rows, {"thm-1": "refuted"}).headline == "Theorem 1 is refuted"
+    assert "in 0 of 24 runs" in found.text and f"N = {mine[0]['n']}" in found.text
+
+
+def test_bounds_that_inform_lie_between_data_and_ceiling(committed):
+    found = finding_bound.values(committed["paper_figures.finding_bound"])
+    for mine in found.values():
+        measured = mean(mine["measured", ""])
+        assert measured < mean(mine["betting", "trained"]) < mean(mine["pac_bayes_kl", "split"])
+        assert mean(mine["pac_bayes_kl", "split"]) < mean(mine["ceiling", "trained"]) == 1.0
+        assert mean(mine["theorem_1", "trained"]) > 1
+
+
+def test_overlap_by_counting(committed):
+    rows = committed["paper_figures.finding_maps"]
+    mine = {m: [r["test"]["iou"] for r in rows if (r["method"], r["supervision"], r["truth"], r["n"])
+                == (m, "label", "rotated", 4096)] for m in ("rectangle", "positionwise")}
+    found = finding_maps.finding(rows, {})
+    assert found.number == f"{np.mean(mine['rectangle']):.2f}"
+    half = 2.7764451 * np.std(mine["positionwise"], ddof=1) / math.sqrt(5)  # t with 4 degrees of freedom
+    assert f"{np.mean(mine['positionwise']):.2f} ± {half:.2f}" in found.against and len(mine["rectangle"]) == 5
+    empty = np.mean([r["area_fraction"] for r in rows if r["truth"] == "rotated" and r["n"] == 4096
+                     and r["method"] == "rectangle" and r["supervision"] == "label"])
+    assert f"an empty map has {empty:.3f}" in found.text
+
+
+def test_the_worse_map_is_not_called_better(committed):
+    rows = copy.deepcopy(committed["paper_figures.finding_maps"])
+    for row in rows:
+        row["test"]["iou"] = 0.1 if row["method"] == "rectangle" else 0.5
+    assert "no better" in finding_maps.finding(rows, {}).headline
+
+
+def test_the_premise_agrees_with_the_ledger(committed):
+    """The verdict of h1-regimes counts the same rows by itself."""
+    from theory.claims.ledger_5_1_trained import regimes_measurement
+
+    told = regimes_measurement().numbers
+    for method in ("rectangle", "positionwise"):
+        kinds = finding_premise.sorted_kinds(committed["paper_figures.finding_premise"], method)
+        for group, names in kinds.items():
+            for name in names:
+                cell = told[f"{method}, {name}"]
+                fits, hits = cell["premise"], cell["conclusion"]
+                want = "silent" if not fits else "all" if hits == fits else "some" if hits else "none"
+                assert group == want, (method, name)
+    found = finding_premise.finding(committed["paper_figures.finding_premise"], {})
+    kinds = finding_premise.sorted_kinds(committed["paper_figures.finding_premise"], "rectangle")
+    assert found.number == f"{len(kinds['all'])} of {sum(map(len, kinds.values()))}"
+    assert "on some images only" in found.headline
+
+
+def test_the_picture_shows_the_points_that_are_counted(committed):
+    rows = committed["paper_figures.finding_premise"]
+    axes = draw(finding_premise, rows).axes[0]
+    oracle = finding_premise.runs(rows, "oracle")
+    for line, method in zip(axes.get_lines(), finding_premise.LOOKS, strict=False):
+        x, y = line.get_data()
+        low = (np.asarray(x) < finding_premise.SMALL_LOSS) & (np.asarray(y) < finding_premise.SMALL_MISS)
+        hits = sum(finding_premise.finds_the_object(r) for found in finding_premise.runs(rows, method).values()
+                   for r in found if finding_premise.excess(r, oracle) < finding_premise.SMALL_LOSS)
+        assert low.sum() == hits > 0
+
+
+def test_pictures_hold_the_means(committed):
+    rows = committed["paper_figures.finding_maps"]
+    axes = draw(finding_maps, rows).axes[0]
+    drawn = axes.containers[0].lines[0].get_ydata()
+    assert drawn[-1] == pytest.approx(float(np.mean([
+        r["test"]["iou"] for r in rows if (r["method"], r["supervision"], r["truth"], r["n"])
+        == ("rectangle", "label", "rotated", 4096)])))
+    assert axes.get_xscale() == "log" and axes.get_ylim() == (0, 1)
+    bounds = draw(finding_bound, committed["paper_figures.finding_bound"]).axes[0]
+    assert len(bounds.get_yticklabels()) == len(finding_bound.SHOWN) and bounds.get_xscale() == "log"
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda m: m.__name__)
+def test_captions_say_what_the_bars_are_and_rows_are_checked(module, committed):
+    rows = committed[module.__name__]
+    caption = module.caption(rows)
+    assert "bars" in caption and re.search(r"\d", caption)
+    with pytest.raises(FieldError):
+        module.finding([{"key": "a", "method": "none", "supervision": "label"}], {})
+    damaged = copy.deepcopy(rows)
+    for row in damaged:
+        row["test"].pop("missing_rate", None)
+        row["test"].pop("iou", None)
+        row["train"].pop("loss", None)
+    with pytest.raises(ValueError, match="lacks"):
+        module.finding(damaged, {})
+
+
+def test_cards_prefer_committed_rows_and_tell_the_runs_number(tmp_path):
+    run, rows = fill(tmp_path / "run"), tmp_path / "rows"
+    rows.mkdir()
+    better = read_rows(run / "training.jsonl")
+    for row in better:
+        row["test"]["iou"] += 0.05
+    write(rows / "training.jsonl", better)
+    bound, maps, premise = cards(run, rows, {"thm-1": "vacuous", "sec-6.3": "measured"})
+    assert maps.drawing.label == "committed rows" and maps.finding.number == "0.55"
+    assert maps.also.startswith("this run: 0.50 test IoU")
+    assert maps.claims == ("sec-6.3",) and bound.claims == ("thm-1",)
+    assert bound.drawing.label == "this run" and bound.also == ""
+    assert premise.finding is None and "regimes.jsonl is not there" in premise.drawing.missing
+
+
+def test_means_and_spans():
+    with pytest.raises(ValueError, match="at least one"):
+        mean([])
+    assert with_interval([1.0, 2.0, 3.0], 1) == "2.0 ± 2.5" and span([0.2, 0.1]) == "0.10 to 0.20"
