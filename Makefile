@@ -49,8 +49,9 @@ reproduce: $(STAMP)
 	@echo "== 1/4 the ledger of claims"
 	@mkdir -p $(RUN); rc=0; $(PY) -m theory verify --json $(RUN)/ledger.json --resume || rc=$$?; \
 	 if [ $$rc -gt 1 ]; then exit $$rc; fi; echo $$rc > $(RUN)/ledger.exit
-	@echo "== 2/4 Rademacher complexities"
-	@$(PY) -m sims run rademacher --preset quick --out $(RUN)
+	@echo "== 2/4 simulations: Rademacher complexities, the theorems, coverage of the bounds"
+	@for name in rademacher relevance theorem-1 theorem-2 theorem-3 injectivity coverage; do \
+	 $(PY) -m sims run $$name --preset quick --workers $(JOBS) --out $(RUN) || exit $$?; done
 	@echo "== 3/4 networks on shapes"
 	@$(PY) -m training sweep --experiment all --preset quick --jobs $(JOBS) --out $(RUN)
 	@echo "== 4/4 figures and report"
