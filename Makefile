@@ -1,4 +1,5 @@
 # make test        set up .venv if needed, then run all tests
+# make docs        the API reference -> reports/reference/index.html
 # make reproduce   set up .venv if needed, then run the main job and write reports/reproduce/
 #
 # PYTHON  the interpreter (3.11 or later)             make test PYTHON=python3.12
@@ -10,11 +11,12 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 RUN ?= runs/reproduce
 REPORT ?= reports/reproduce
+REFERENCE ?= reports/reference
 JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-deep reproduce planted lint clean
+.PHONY: help setup test test-deep docs reproduce planted lint clean
 
 help:
 	@sed -n '1,/^PYTHON/p' Makefile | grep '^#'
@@ -40,6 +42,9 @@ test: $(STAMP) lint
 
 test-deep: $(STAMP)
 	@$(PY) -m pytest -n $(JOBS) --dist worksteal --deep
+
+docs: $(STAMP)
+	@$(PY) -m docs.reference --out $(REFERENCE)
 
 planted: $(STAMP)
 	@echo "== planting errors; each must turn its tests red"

@@ -1,8 +1,8 @@
 r"""The adversary of Theorem 1 as a predictor, its missing rates on the sample and on fresh draws.
 
 It stores the sample: on a stored input it answers with the mask of A nearest to the target seen
-there.  Elsewhere it answers :math:`\arg\max_b E[\Phi(b, A) \mid X = x]`, which needs the law but not
-the sample.
+there.  Elsewhere it answers :math:`\operatorname{argmax}_b E[\Phi(b, A) \mid X = x]`, which needs the
+law but not the sample.
 Its empirical missing rate is the smallest any f attains, its risk the largest.
 
 An input is a number u, uniform on the 53-bit grid of [0, 1); a(u) is the mask in whose share of
