@@ -13,13 +13,20 @@ import training.certificate
 from tests.training.tiny import variant
 from theory.bounds.evidence import PREDICTORS
 from theory.bounds.gaussian import kl_gaussians
+from theory.bounds.pac_bayes import gibbs_upper
+from theory.bounds.pac_bayes_kl import pac_bayes_kl
 from theory.bounds.table import table
 from training.certificate import (
+    DICE,
     GRID,
+    LENGTHS,
+    LOGITS,
+    MASK_NOISE,
     NOISE,
     POSTERIORS,
     ROUNDS,
     WIDE,
+    WIDE_CELLS,
     certificate,
     half_network,
     initial,
@@ -27,10 +34,14 @@ from training.certificate import (
     possible,
     split,
     split_trained,
+    wide_deviations,
 )
+from training.config import LEARNT, RECTANGLES
 from training.data import Prepared, prepare
 from training.evaluate import evaluate, plain
 from training.fit import build, fit, one_thread
+from training.gibbs import losses_of
+from training.last_layer import LAST
 from training.posterior import scales_of, weights_of
 from training.run import run_cell
 
@@ -62,6 +73,14 @@ def posteriors(made):
     return [(name, made.found[name]) for name in POSTERIORS]
 
 
+def means(law):
+    return dict(zip(law.names, law.means, strict=True))
+
+
+def deviations(law):
+    return dict(zip(law.names, law.deviations, strict=True))
+
+
 def flat(tensors):
     return np.concatenate([t.detach().double().numpy().ravel() for t in tensors])
 
@@ -76,10 +95,11 @@ def same(a, b):
 
 def test_all_posteriors_with_all_fields(made):
     assert list(made.found) == [*POSTERIORS, "last-layer", "constant"] and set(POSTERIORS) < set(PREDICTORS)
-    size = sum(w.numel() for w in weights_of(made.run.net).values())
+    size = {scope: sum(w.numel() for w in weights_of(made.run.net, scope).values()) for scope in ("whole", "head")}
+    counted = {"split": 8, "split-trained": 12, "initial": 17, "initial-trained": 17}
     for name, found in posteriors(made):
-        assert set(found) == FIELDS and found["weights"] == size
-        assert found["n_samples"] == (8 if name.startswith("split") else 17)
+        assert set(found) == FIELDS and found["weights"] == size["head" if name == "initial-trained" else "whole"]
+        assert found["n_samples"] == counted[name]
         assert found["draws"] == ROUNDS * found["n_samples"] and found["seconds"] >= 0
         for rate in ("gibbs", "drawn", "center", "test_gibbs", "test_drawn", "test_center"):
             assert 0 <= found[rate] <= 1
@@ -131,10 +151,20 @@ def test_the_halves_do_not_meet(made):
     first = made.data.train.take(torch.arange(9))
     whole = half.train.take(torch.arange(half.train.n))
     assert torch.equal(first.images, whole.images) and torch.equal(first.masks, whole.masks) and torch.equal(first.labels, whole.labels)
-    for make in (split, split_trained):
-        counted = make(made.run, made.data, made.half)
-        assert counted.indices.tolist() == list(range(9, 17)) and counted.data is made.data
-        assert same(dict(zip(counted.law.names, counted.law.means, strict=True)), weights_of(made.half))
+    counted = split(made.run, made.data, made.half)
+    assert counted.indices.tolist() == list(range(9, 17)) and counted.data is made.data
+    assert same(means(counted.law), weights_of(made.half))
+
+
+def test_the_quarter_with_masks_makes_the_prior_of_split_trained(made):
+    """Bit for bit the network of a run of that size with masks; were run, data and half others, it would be the same."""
+    config = dataclasses.replace(made.run.config, n=5, supervision="mask", analyses=())
+    quarter = fit(config, prepare(config))
+    assert torch.equal(prepare(config).train.take(torch.arange(5)).images, made.data.train.take(torch.arange(5)).images)
+    found = split_trained(SimpleNamespace(config=made.run.config, net=None, start=None), made.data, None)
+    assert same(means(found.law), weights_of(quarter.net)) and found.indices.tolist() == list(range(5, 17))
+    assert not same(weights_of(quarter.net), weights_of(fit(dataclasses.replace(config, supervision="label"), prepare(config)).net))
+    assert same(weights_of(found.net), weights_of(quarter.net)) and found.prior_choices == 0 < float(found.law.divergence().detach())
 
 
 def test_the_split_prior_is_blind_to_the_second_half(made):
@@ -149,12 +179,73 @@ def test_the_split_prior_is_blind_to_the_second_half(made):
 
 
 def test_the_prior_stays_where_the_posterior_is_trained(made):
-    for trained, prior in ((split_trained, weights_of(made.half)), (initial_trained, weights_of(build(made.run.config, made.data)))):
-        law = trained(made.run, made.data, made.half).law
-        assert same(dict(zip(law.names, law.means, strict=True)), prior)
-        share = WIDE if trained is initial_trained else NOISE
-        assert all(torch.equal(d, share * s) for d, s in zip(law.deviations, scales_of(prior).values(), strict=True))
-        assert float(law.divergence().detach()) > 0
+    law = split_trained(made.run, made.data, made.half).law
+    assert all(torch.equal(d, MASK_NOISE * s) for d, s in zip(law.deviations, scales_of(means(law)).values(), strict=True))
+    law = initial_trained(made.run, made.data, made.half).law
+    start = weights_of(build(made.run.config, made.data), "head")
+    assert same(means(law), start) and same(deviations(law), wide_deviations(start, made.run.config.method))
+    assert float(law.divergence().detach()) > 0
+
+
+def test_initial_trained_knows_nothing_of_the_run_but_its_sample(made):
+    """The trunk is that of the initialisation: what has no law must not depend on the images that are counted."""
+    strangers = SimpleNamespace(config=made.run.config, net=None, start=None)
+    found = initial_trained(strangers, made.data, None)
+    assert same(weights_of(found.net), weights_of(build(made.run.config, made.data)))
+    assert all(n.startswith("attention.") for n in found.law.names)
+    assert found.prior_choices == 0 and found.indices.tolist() == list(range(17))
+
+
+def test_of_the_trainings_of_initial_trained_the_smaller_bound_is_kept(made, monkeypatch):
+    """Each alone, from the same draws, against the bounds of theory."""
+    laws, shares = [], []
+
+    def spied(net, law, part, indices, how, generator):
+        original(net, law, part, indices, how, generator)
+        laws.append(law)
+        shares.append(how.dice)
+
+    original = training.certificate.train_posterior
+    uppers = {5.0: (0.3, 0.2), 0.5: (0.3, 0.7)}
+    for first, rates in uppers.items():
+        laws.clear()
+        shares.clear()
+        monkeypatch.setattr(training.certificate, "train_posterior", spied)
+        monkeypatch.setattr(training.certificate, "gibbs_losses", lambda *a, r=rates: torch.full((1, 17), r[len(laws) - 1]))
+        found = initial_trained(made.run, made.data, made.half)
+        nats = [float(law.divergence().detach()) for law in laws]
+        bounds = [float(pac_bayes_kl(gibbs_upper(r, 17, 0.01), kl, 17, 0.04)) for r, kl in zip(rates, nats, strict=True)]
+        assert found.law is laws[bounds.index(min(bounds))] and shares == list(DICE), first
+    assert found.law is laws[0]
+
+
+def test_wide_deviations_by_layer():
+    """Last layers in units of what they give, the rest in proportion, a logit a cell by its bias alone."""
+    for method in LEARNT:
+        config = variant(method=method)
+        start = weights_of(build(config, prepare(config)), "head")
+        found, scale = wide_deviations(start, method), scales_of(start)
+        assert list(found) == list(start) and all(found[n].shape == w.shape for n, w in start.items())
+        boxes = method in RECTANGLES
+        for name, value in found.items():
+            layer, kind = name.rsplit(".", 1)
+            if boxes and layer in LAST[method]:
+                assert torch.equal(value, torch.full_like(value, LOGITS if "saliency" in layer else LENGTHS)), name
+            elif layer in LAST[method] and kind == "bias":
+                assert torch.equal(value, torch.full_like(value, LOGITS)), name
+            else:
+                assert torch.equal(value, (WIDE if boxes else WIDE_CELLS) * scale[name]), name
+
+
+def test_the_empty_map_is_within_reach_of_positionwise_attention():
+    """With narrow output biases training ended at the full map in one run of three: the bias must be able to leave."""
+    config = variant(n=64, method="positionwise", steps=150)
+    data = prepare(config)
+    with one_thread():
+        found = initial_trained(SimpleNamespace(config=config), data, None)
+        center = losses_of(found.net, {n: w.detach() for n, w in found.law.center().items()}, data.train, found.indices)
+    assert float(center.mean()) <= float((data.train.all_masks() == 1).double().mean()) + 0.02
+    assert 0 < float(found.law.divergence().detach()) < 20
 
 
 def test_initial_is_the_best_of_its_grid(made):

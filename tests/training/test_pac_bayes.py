@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from sklearn.metrics import f1_score
 
 import training.pac_bayes
 from tests.training.tiny import generator, variant
@@ -15,6 +16,7 @@ from training.fit import TrainingError, build
 from training.pac_bayes import (
     PosteriorTraining,
     quadratic,
+    soft_dice_loss,
     soft_missing_rate,
     train_posterior,
 )
@@ -80,6 +82,47 @@ def test_the_surrogate_is_the_missing_rate_of_the_soft_map():
     assert float(soft_missing_rate(f.log(), masks)) == pytest.approx(float(want), rel=1e-12)
     assert soft_missing_rate(torch.where(masks == 1, 0.0, -torch.inf), masks) == 0
     assert soft_missing_rate(torch.where(masks == 1, -torch.inf, 0.0), masks) == 1
+
+
+def test_the_dice_loss_is_one_minus_the_f1_score():
+    """Of hard masks scikit-learn's, over known positions; of soft maps image by image from its definition."""
+    g = generator(2)
+    masks = torch.randint(-1, 2, (6, 4, 4), generator=g).to(torch.int8)
+    hard = torch.randint(0, 2, (6, 4, 4), generator=g).double()
+    scores = [f1_score((m[m != 0] == 1).numpy(), f[m != 0].numpy() == 1, zero_division=1.0) for f, m in zip(hard, masks, strict=True)]
+    assert float(soft_dice_loss(hard.log(), masks)) == pytest.approx(1 - sum(scores) / 6, rel=1e-12)
+    f = torch.rand(6, 4, 4, generator=g, dtype=torch.float64)
+    apart = [1 - 2 * v[m == 1].sum() / (v[m != 0].sum() + (m == 1).sum()) for v, m in zip(f, masks, strict=True)]
+    assert float(soft_dice_loss(f.log(), masks)) == pytest.approx(float(torch.stack(apart).mean()), rel=1e-12)
+
+
+def test_the_dice_loss_at_its_ends():
+    truth = torch.tensor([[[1, -1], [-1, 0]]], dtype=torch.int8)
+    none, all_of_it = torch.full((1, 2, 2), -torch.inf), torch.zeros(1, 2, 2)
+    assert soft_dice_loss(none, truth) == 1 and soft_dice_loss(torch.where(truth == 1, 0.0, -torch.inf), truth) == 0
+    assert float(soft_dice_loss(all_of_it, truth)) == pytest.approx(1 - 2 / 4)  # the fourth position is unknown
+    assert soft_dice_loss(none, -truth.abs()) == 0 and soft_dice_loss(all_of_it, -truth.abs()) == 1
+
+
+def test_small_objects_are_left_by_the_missing_rate_and_sought_by_the_dice_loss():
+    """A map that knows little is better empty for the first and not for the second: signs of the gradients."""
+    masks = torch.full((1, 8, 8), -1, dtype=torch.int8)
+    masks[0, 2:4, 2:4] = 1
+    logit = torch.tensor(-3.0, requires_grad=True)
+    lean = 2.0 * (masks == 1)  # it leans to the object
+    slopes = [torch.autograd.grad(loss(torch.nn.functional.logsigmoid(logit + lean), masks), logit)[0]
+              for loss in (soft_missing_rate, soft_dice_loss)]
+    assert slopes[0] > 0 > slopes[1]
+
+
+def test_the_first_steps_take_the_dice_loss(monkeypatch):
+    for share, want in ((0.0, "mmmmm"), (0.6, "dddmm"), (1.0, "ddddd")):
+        seen = []
+        for name, letter in (("soft_dice_loss", "d"), ("soft_missing_rate", "m")):
+            monkeypatch.setattr(training.pac_bayes, name, lambda f, m, letter=letter, seen=seen: (seen.append(letter), f.exp().mean())[1])
+        net, law, part = setting()
+        train_posterior(net, law, part, torch.arange(4), PosteriorTraining(steps=5, batch=2, dice=share), generator())
+        assert "".join(seen) == want
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -170,7 +213,8 @@ def test_what_is_not_finite_is_refused():
 
 @pytest.mark.parametrize(("changes", "message"), [
     ({"steps": 0}, "steps must be positive, got 0"), ({"batch": -1}, "batch must be positive, got -1"),
-    ({"lr": float("nan")}, "lr must be positive, got nan"), ({"delta": 1.2}, r"delta must be in \(0, 1\), got 1.2"),
+    ({"lr": float("nan")}, "lr must be positive, got nan"), ({"dice": 1.1}, r"dice is a share in \[0, 1\], got 1.1"),
+    ({"dice": float("nan")}, r"dice is a share in \[0, 1\], got nan"), ({"delta": 1.2}, r"delta must be in \(0, 1\), got 1.2"),
 ])
 def test_bad_settings(changes, message):
     with pytest.raises(ValueError, match=message):

@@ -28,9 +28,9 @@ half-grids.  Smaller sets of truths only raise it (Eq. 15)."""
 PREDICTORS = {
     "trained": "the network that was trained",
     "split": "prior of the first half, posterior the same, bound on the second half",
-    "split-trained": "prior of the first half, posterior trained for its bound on the second half",
+    "split-trained": "prior of a quarter, with masks; posterior trained for its bound on the rest",
     "initial": "prior at the initialisation, posterior at the network that was trained",
-    "initial-trained": "prior at the initialisation, posterior trained for its bound",
+    "initial-trained": "prior at the initialisation, posterior on the attention trained for its bound",
     "one-position": "the network that was trained, asked for one random position of each image",
     "constant": "the best constant mask of the family",
     "few-bits": "last layer rounded to few bits, on the network of the first half",
