@@ -171,7 +171,7 @@ EQ_3_ABOUT_C = Claim(
     exhaustive_range="a quarter turn, an object at the centre and one at the upper edge",
     amendment=SEC_44_ACTION,
     origin="paper",
-    code="theory.equivariance.Similarity",
+    figure="fig04_equivariance", code="theory.equivariance.Similarity",
     test="tests/rectangle/test_equivariance.py::test_moved_parameters_render_the_moved_map",
 )
 

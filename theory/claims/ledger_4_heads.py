@@ -63,7 +63,7 @@ SEC_43_REDUCE_AMENDED = Claim(
         i["height"] // 4) * (i["width"] // 4)),
     proof=_pools_proof,
     origin="amended",
-    code="theory.heads.costs",
+    figure="head_costs", code="theory.heads.costs",
     test=f"{_TESTS}::test_sides_below_four_leave_nothing",
 )
 
@@ -82,7 +82,7 @@ SEC_43_REDUCE = Claim(
     exhaustive_range="square grids from 8 x 8 down",
     amendment=SEC_43_REDUCE_AMENDED,
     origin="paper",
-    code="theory.heads.costs",
+    figure="head_costs", code="theory.heads.costs",
     test=f"{_TESTS}::test_sides_below_four_leave_nothing",
 )
 
@@ -96,7 +96,7 @@ SEC_43_TIME = Claim(
     kind="empirical",
     measure=latency("network", "none"),
     origin="paper",
-    code="training",
+    figure="table_speed", code="training",
     test="tests/heads/test_measured.py",
 )
 
@@ -140,7 +140,7 @@ APP_G_PARAMS_AMENDED = Claim(
     margin=lambda i: -_fewer_parameters(i) - 1,
     proof=_more_parameters_proof,
     origin="amended",
-    code="theory.heads.parameters",
+    figure="head_costs", code="theory.heads.parameters",
     test=f"{_TESTS}::test_counts_against_torch_modules",
 )
 
@@ -159,7 +159,7 @@ APP_G_PARAMS = Claim(
     exhaustive_range="the paper's two places (320 and 960 channels)",
     amendment=APP_G_PARAMS_AMENDED,
     origin="paper",
-    code="theory.heads.parameters",
+    figure="head_costs", code="theory.heads.parameters",
     test=f"{_TESTS}::test_counts_against_torch_modules",
 )
 
@@ -242,7 +242,7 @@ APP_G_MADDS_AMENDED = Claim(
     margin=_threshold_margin,
     proof=_threshold_proof,
     origin="amended",
-    code="theory.heads.threshold",
+    figure="head_costs", code="theory.heads.threshold",
     test=f"{_TESTS}::test_thresholds_by_trying_every_channel_number",
 )
 
@@ -261,7 +261,7 @@ APP_G_MADDS = Claim(
     exhaustive_range="the paper's two places",
     amendment=APP_G_MADDS_AMENDED,
     origin="paper",
-    code="theory.heads.multiply_adds",
+    figure="head_costs", code="theory.heads.multiply_adds",
     test=f"{_TESTS}::test_counts_against_torch_modules",
 )
 
@@ -275,7 +275,7 @@ APP_G_TIME = Claim(
     kind="empirical",
     measure=latency("module", "positionwise"),
     origin="paper",
-    code="training",
+    figure="table_speed", code="training",
     test="tests/heads/test_measured.py",
 )
 

@@ -268,7 +268,7 @@ thm_3 = Claim(
               r"+3\sqrt{\tfrac{\log(2/\delta)}{2N}}",
     words="Quoted. Its coverage is computed exactly for finite classes on two points.",
     assumptions="i.i.d. sample, delta in (0, 1)", instances=_class_strategy, margin=_thm_3_margin,
-    simulated=rows.theorem_3, code="theory.bounds.theorem_3", test=BOUNDS)
+    simulated=rows.theorem_3, figure="theorem_3", code="theory.bounds.theorem_3", test=BOUNDS)
 
 CLAIMS = [thm_1_any_delta, thm_1, ceiling, sharp_bound, prop_2, prop_2_exact, prop_2_repeats,
           prop_2_all_masks, thm_3]

@@ -27,7 +27,7 @@ sizes = Claim(
     words="The constants of the two bounds at one grid and scale, for half-widths in several ranges: "
           "what the bounds say, not what the complexities are.",
     assumptions="16 x 16 cells, s = 6; W the root mean square of the outputs' norms",
-    measure=_comparison, code="theory.bounds.contraction.complexity_constants",
+    measure=_comparison, figure="certificates", code="theory.bounds.contraction.complexity_constants",
     test="tests/bounds/test_contraction.py")
 
 CLAIMS = [sizes]

@@ -195,7 +195,9 @@ vector = Claim(
     words="Quoted; checked with distances to points for h. With Gaussians on the right the factor is "
           "sqrt(pi/2), the smaller one (Sudakov and Fernique).",
     assumptions="h_i L-Lipschitz for the Euclidean norm", instances=_finite_class,
-    margin=_vector_margin, code="theory.bounds.contraction.contraction_complexity", test=CONTRACTION)
+    margin=_vector_margin,
+    figure="certificates",
+    code="theory.bounds.contraction.contraction_complexity", test=CONTRACTION)
 
 
 def _penalty_margin(i: dict[str, Any]) -> float:
@@ -311,7 +313,7 @@ heads = Claim(
           "shared vector, and sqrt(pi n/2) for weights of the cells' own.",
     assumptions="linear heads on fixed features, fixed biases, slope l (1/4 for the soft rate)",
     instances=_heads, margin=_heads_margin, proof=_heads_proof,
-    code="theory.bounds.contraction.cellwise_complexity", test=CONTRACTION)
+    figure="certificates", code="theory.bounds.contraction.cellwise_complexity", test=CONTRACTION)
 
 
 def _upright() -> Any:
@@ -384,6 +386,6 @@ fewer = Claim(
     words="The number of outputs cancels (cells-separate); what counts is how far the map moves per "
           "unit of weight.", assumptions="as for perimeter-against-slope", instances=_larger_truths,
     margin=lambda i: -_excess(i), amendment=equal,
-    code="theory.bounds.contraction.complexity_constants", test=CONTRACTION)
+    figure="certificates", code="theory.bounds.contraction.complexity_constants", test=CONTRACTION)
 
 CLAIMS = [lattice, change, ramp, vector, penalty, cells, heads, tight, fewer, equal]

@@ -76,6 +76,6 @@ h1 = Claim(
     statement=r"L_{main}\text{ small}\Rightarrow\hat R(f)\text{ small}",
     words="An assumption about training, not a theorem: measured on label-only runs with known "
           "masks.", assumptions="the runs named in the evidence", measure=h1_measurement,
-    code="training", test="tests/test_trained_claims.py", figure="bound_vs_data")
+    code="training", test="tests/test_trained_claims.py", figure="h1, learning_curves")
 
 CLAIMS = [h1]

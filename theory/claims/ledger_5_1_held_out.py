@@ -108,7 +108,7 @@ order = Claim(
     words="The first for 0/1 losses, the second for all losses in [0, 1] (both use the mean only).",
     assumptions="the same losses and delta",
     instances=_counts, margin=_order_margin, proof=_order_proof,
-    code="theory.bounds.held_out.HeldOut", test=TEST)
+    figure="table_tightness", code="theory.bounds.held_out.HeldOut", test=TEST)
 
 
 def _variance_margin(i: dict[str, Any]) -> float:
@@ -160,7 +160,7 @@ kl_first = Claim(
     instances=_two_values, margin=_variance_margin,
     exhaustive=lambda: [{"n": 200, "ones": 0, "low": 0.5, "high": 0.5, "delta": 0.05}],
     exhaustive_range="200 losses 1/2, delta = 0.05", amendment=coins,
-    code="theory.bounds.chernoff.chernoff_upper", test=TEST)
+    figure="table_tightness", code="theory.bounds.chernoff.chernoff_upper", test=TEST)
 
 variance_first = Claim(
     id="maurer-pontil-kl", origin="beyond", source="section 5.1, held-out bounds", kind="inequality",
@@ -171,7 +171,9 @@ variance_first = Claim(
     margin=lambda i: -_variance_margin(i),
     exhaustive=lambda: [{"n": 100, "ones": 0, "delta": 0.05}], exhaustive_range="100 losses 0, delta "
                                                                                 "= 0.05",
-    amendment=coins, code="theory.bounds.maurer_pontil.maurer_pontil_upper", test=TEST)
+    amendment=coins,
+    figure="table_tightness",
+    code="theory.bounds.maurer_pontil.maurer_pontil_upper", test=TEST)
 
 # --- Clopper-Pearson for losses that are not 0 or 1 ------------------------------------------------
 

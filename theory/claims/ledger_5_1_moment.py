@@ -188,7 +188,9 @@ lam = Claim(
               r"\quad p=\bigl(\sqrt{q+c/2}+\sqrt{c/2}\bigr)^2",
     words="What any other lambda gives is more by the last term.",
     assumptions="q >= 0, c > 0, 0 < lambda < 2, before the cap at 1", instances=_lambdas,
-    margin=_lambda_margin, proof=_lambda_proof, code="theory.bounds.pac_bayes_lambda.best_lambda",
+    margin=_lambda_margin, proof=_lambda_proof,
+    figure="certificates",
+    code="theory.bounds.pac_bayes_lambda.best_lambda",
     test=TEST)
 
 

@@ -303,7 +303,7 @@ second = Claim(
     proof=lambda: mixing_proof("Given the first half the prior is fixed and the second half is an "
                                "i.i.d. sample: the conditional probability of a miss is at most "
                                "delta, hence its mean is."),
-    code="theory.bounds.pac_bayes_kl.pac_bayes_kl", test=TEST)
+    figure="certificates", code="theory.bounds.pac_bayes_kl.pac_bayes_kl", test=TEST)
 
 whole = Claim(
     id="prior-whole-sample", origin="beyond", source="PAC-Bayes with a learned prior",

@@ -208,7 +208,9 @@ rho_limited = Claim(
     assumptions="axis-aligned rectangles; two disjoint ones of the largest areas fit",
     instances=_limit_strategy, assumes=_two_fit, margin=_limited, exhaustive=lambda: _limits(3),
     exhaustive_range="every grid up to 3x3 and every pair of area limits", proof=_disjoint_proof,
-    simulated=rows.limited, code="theory.relevance.relevance_closed_form", test=RHO)
+    simulated=rows.limited,
+    figure="relevance_vs_limit",
+    code="theory.relevance.relevance_closed_form", test=RHO)
 
 sec_5_1_rho = Claim(
     id="sec-5.1-rho", origin="paper", source="section 5.1, after Remark 2", kind="inequality",
@@ -219,7 +221,9 @@ sec_5_1_rho = Claim(
     assumptions="A_in = A_ours: every rectangle is a possible truth; more than one position",
     instances=_grid_strategy, margin=_gain, exhaustive=lambda: _grids(4),
     exhaustive_range="every grid up to 4x4 with more than one position", amendment=rho_limited,
-    simulated=rows.unlimited, code="theory.relevance.relevance_level", test=RHO)
+    simulated=rows.unlimited,
+    figure="relevance_vs_limit",
+    code="theory.relevance.relevance_level", test=RHO)
 
 
 def _inputs_strategy() -> Any:
@@ -264,7 +268,7 @@ rho_pw = Claim(
     words="The complement of any truth is a position-wise mask.",
     assumptions="A_pw = all masks; A_in not empty", instances=_inputs_strategy,
     margin=lambda i: _rho_of("pw", i["inputs"]) + 1, exhaustive=_small_inputs,
-    exhaustive_range=SMALL_INPUTS, code="theory.relevance", test=RHO,
+    exhaustive_range=SMALL_INPUTS, figure="relevance_vs_limit", code="theory.relevance", test=RHO,
     proof=lambda: _opposite_proof("For any truth a the mask -a is position-wise and Psi(-a, a) = -1, "
                                   "the smallest value.")())
 
@@ -305,7 +309,7 @@ rho_whole_grid = Claim(
     margin=lambda i: Fraction(2 * int((i["inputs"] == 1).sum(axis=(1, 2)).min()),
                               i["inputs"][0].size) - 1 - _rho_of("ours", i["inputs"]),
     exhaustive=_small_inputs, exhaustive_range=SMALL_INPUTS, proof=_whole_grid_proof,
-    code="theory.relevance", test=RHO)
+    figure="relevance_vs_limit", code="theory.relevance", test=RHO)
 
 
 def _iff_margin(i: dict[str, Any]) -> int:
@@ -325,7 +329,7 @@ rho_minus_one = Claim(
     exhaustive=_small_inputs, exhaustive_range=SMALL_INPUTS, proof=_opposite_proof(
         "rho is attained at some pair, A and A_in being finite, and Psi(b, a) = -1 iff b = -a: so "
         "rho = -1 iff some truth's opposite is in the family."),
-    code="theory.relevance", test=RHO)
+    figure="relevance_vs_limit", code="theory.relevance", test=RHO)
 
 rho_all_inputs = Claim(
     id="rho-all-inputs", origin="beyond", source="section 5.1", kind="equality",

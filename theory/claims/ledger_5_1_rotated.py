@@ -65,7 +65,9 @@ rho_rotated = Claim(
                         for h, w in ((1, 2), (1, 3), (2, 2), (2, 3), (3, 3))
                         for k, k2 in product(range(1, h * w + 1), repeat=2)),
     exhaustive_range="1x2, 1x3, 2x2, 2x3 and 3x3 and every pair of area limits",
-    proof=_rotated_proof, simulated=rows.rotated, code="theory.relevance.relevance_closed_form",
+    proof=_rotated_proof, simulated=rows.rotated,
+    figure="relevance_vs_limit",
+    code="theory.relevance.relevance_closed_form",
     test="tests/test_relevance.py")
 
 CLAIMS = [rho_rotated]

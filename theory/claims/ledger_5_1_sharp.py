@@ -48,7 +48,7 @@ sharp_complexity = Claim(
     assumptions="targets in A, distinct inputs", instances=P.problems,
     margin=lambda p: 2 * P.complexity(_targets_in_family(p), distinct=True)
     - _mean_worst(_targets_in_family(p)),
-    proof=separable_proof, code="theory.rademacher", test=LEDGER)
+    proof=separable_proof, figure="rademacher_vs_n", code="theory.rademacher", test=LEDGER)
 
 
 def _adversary(i: dict[str, Any]) -> Fraction:
@@ -104,7 +104,7 @@ adversary = Claim(
     assumptions="X without atoms, A = a(X) deterministic, targets in A; in the instances M equally "
                 "likely inputs stand for X, and R = E[g 1(unseen)]",
     instances=_adversary_strategy, margin=_adversary, proof=_adversary_proof,
-    simulated=rows.adversary, code="theory.bounds.adversary_risk", test=LEDGER)
+    simulated=rows.adversary, figure="certificates", code="theory.bounds.adversary_risk", test=LEDGER)
 
 
 def _choose_proof() -> Proof:
@@ -131,7 +131,9 @@ sup_risk = Claim(
     statement=r"\sup_{f\in\mathcal F_{\mathcal A}}R(f)=\mathbb E\max_b\mathbb E[\Phi(b,A)\mid X]",
     words="Equal to E g only when the target is a function of the input. By all predictors.",
     assumptions="finite A, finitely many inputs", instances=P.problems, margin=_supremum,
-    proof=_choose_proof, simulated=rows.sup_risk, code="theory.bounds", test=LEDGER)
+    proof=_choose_proof, simulated=rows.sup_risk,
+    figure="certificates",
+    code="theory.bounds", test=LEDGER)
 
 
 def _constant(p: dict[str, Any]) -> Fraction:

@@ -97,7 +97,7 @@ H1_REGIMES = Claim(
           "memorised, it falls without.",
     assumptions="label-only training of small networks on the named regimes of ShapeField",
     kind="empirical", measure=regimes_measurement, origin="beyond", code="training",
-    test="tests/test_trained_claims.py", figure="bound_vs_data")
+    test="tests/test_trained_claims.py", figure="h1_regimes, h1")
 
 
 def random_labels_measurement() -> Measurement | None:
@@ -126,7 +126,9 @@ H1_RANDOM = Claim(
     words="If the labels are independent of the images, whatever training accuracy is above chance "
           "is memory, and the map has no reason to hit the object.",
     assumptions="label-only training of small networks on ShapeField with random labels",
-    kind="empirical", measure=random_labels_measurement, origin="beyond", code="training",
+    kind="empirical", measure=random_labels_measurement, origin="beyond",
+    figure="h1_regimes",
+    code="training",
     test="tests/test_trained_claims.py")
 
 
@@ -161,7 +163,9 @@ MASKS = Claim(
     words="A bound on the missing rate of networks that were trained on masks says nothing of "
           "networks that were trained on labels, unless (H1) holds.",
     assumptions="small networks trained on ShapeField's default regime",
-    kind="empirical", measure=masks_measurement, origin="beyond", code="training",
+    kind="empirical", measure=masks_measurement, origin="beyond",
+    figure="table_training",
+    code="training",
     test="tests/test_trained_claims.py")
 
 CLAIMS: list[Claim] = [H1_REGIMES, H1_RANDOM, MASKS]

@@ -60,7 +60,7 @@ SEC_6_LOWER_COMPLEXITY = Claim(
     whole_domain=True,
     amendment=APP_G_PARAMS_AMENDED,
     origin="paper",
-    code="theory.heads",
+    figure="head_costs", code="theory.heads",
     test="tests/heads/test_counts.py::test_the_papers_places",
 )
 
@@ -106,7 +106,7 @@ TABLE_1_MEANS = Claim(
     exhaustive_range="2 networks, 3 ratios, 2 baselines",
     whole_domain=True,
     origin="paper",
-    code="theory.table1",
+    figure="table1", code="theory.table1",
     test=f"{_TEST}::test_gains",
 )
 
@@ -138,7 +138,7 @@ TABLE_1_SIGNIFICANCE = Claim(
     kind="empirical",
     measure=_significance,
     origin="beyond",
-    code="theory.table1.welch",
+    figure="table1", code="theory.table1.welch",
     test=f"{_TEST}::test_welch_against_scipy",
 )
 
@@ -156,7 +156,7 @@ SEC_61_EQVC_AMENDED = Claim(
     exhaustive_range="2 networks, 3 ratios",
     whole_domain=True,
     origin="amended",
-    code="theory.table1",
+    figure="table1", code="theory.table1",
     test=f"{_TEST}::test_gains",
 )
 
@@ -175,7 +175,7 @@ SEC_61_EQVC = Claim(
     whole_domain=True,
     amendment=SEC_61_EQVC_AMENDED,
     origin="paper",
-    code="theory.table1",
+    figure="table1", code="theory.table1",
     test=f"{_TEST}::test_gains",
 )
 
@@ -192,7 +192,7 @@ SEC_61_NO_EQVC = Claim(
     exhaustive_range="2 networks, 3 ratios, 2 baselines",
     whole_domain=True,
     origin="paper",
-    code="theory.table1",
+    figure="table1", code="theory.table1",
     test=f"{_TEST}::test_gains",
 )
 
@@ -219,7 +219,7 @@ SEC_61_SIGNS = Claim(
     exhaustive_range="2 networks, 3 ratios",
     whole_domain=True,
     origin="paper",
-    code="theory.table1",
+    figure="table1", code="theory.table1",
     test=f"{_TEST}::test_signs_of_the_position_wise_module",
 )
 
@@ -239,7 +239,7 @@ SEC_63 = Claim(
     origin="paper",
     code="training",
     test="tests/test_trained_claims.py",
-    figure="Fig. 7",
+    figure="Fig. 7, depth",
 )
 
 SEC_64 = Claim(

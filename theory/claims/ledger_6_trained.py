@@ -185,7 +185,7 @@ APP_F_TRAINED = Claim(
     assumptions="trained modules with the residual; all of R^d as inputs; the sign is computed in "
                 "floating point and counted only where it is above rounding",
     kind="empirical", measure=trained_injectivity_measurement, origin="beyond",
-    code="training.injective", test="tests/test_trained_claims.py")
+    figure="injectivity", code="training.injective", test="tests/test_trained_claims.py")
 
 
 # --- digits on photographs -------------------------------------------------------------------------

@@ -176,7 +176,7 @@ GAP_BOUND = Claim(
     kind="inequality", instances=ranges.boxed_maps, margin=_gap_bound_margin,
     exhaustive=ranges.small_boxed_maps, exhaustive_range=ranges.SMALL_BOXES,
     proof=_gap_bound_proof, simulated=rows.gap_bound, origin="beyond",
-    code="theory.separation_gap.gap_bound", test=TEST)
+    figure="sandwich", code="theory.separation_gap.gap_bound", test=TEST)
 
 
 def _attained_margin(instance: dict[str, Fraction]) -> Fraction:
@@ -226,7 +226,9 @@ GAP_ATTAINED = Claim(
     words="The bound on the fall (sec-5.2-gap-bound) is sharp for every band l < u < 1; for u = 1 it "
           "is the limit b -> 0.",
     assumptions="0 < b < a <= 1", kind="equality", instances=_roots, margin=_attained_margin,
-    proof=_attained_proof, origin="beyond", code="theory.separation_gap.gap_witness", test=TEST)
+    proof=_attained_proof, origin="beyond",
+    figure="sandwich",
+    code="theory.separation_gap.gap_witness", test=TEST)
 
 
 # --- when a better map never lowers TV

@@ -43,7 +43,9 @@ LOWER_BOUND_MONOTONE = Claim(
                       - separation_bounds(*arguments(i, "low"))[0]),
     exhaustive=ranges.small_ordered_maps,
     exhaustive_range=PAIRS,
-    proof=_lower_bound_proof, origin="amended", code="theory.separation.separation_bounds",
+    proof=_lower_bound_proof, origin="amended",
+    figure="sandwich",
+    code="theory.separation.separation_bounds",
     test=TEST)
 
 MONOTONE = Claim(
@@ -60,7 +62,7 @@ MONOTONE = Claim(
     exhaustive=ranges.small_ordered_maps,
     exhaustive_range=PAIRS,
     amendment=LOWER_BOUND_MONOTONE, simulated=rows.monotone, origin="paper",
-    code="theory.separation.total_variation", test=TEST)
+    figure="sandwich", code="theory.separation.total_variation", test=TEST)
 
 REMARK_3_INCREASES = Claim(
     id="remark-3-increases", title="The optimal accuracy increases with better maps",
@@ -113,7 +115,9 @@ TWO_ATOMS = Claim(
     assumptions="two atoms; lambda_1 <= lambda_2; eta is defined for both", kind="inequality",
     instances=lambda: ranges.ordered_maps(2, 2),
     margin=lambda i: separation(i, "high") - separation(i, "low"), proof=_two_atoms_proof,
-    simulated=rows.two_atoms, origin="beyond", code="theory.separation.total_variation", test=TEST)
+    simulated=rows.two_atoms, origin="beyond",
+    figure="sandwich",
+    code="theory.separation.total_variation", test=TEST)
 
 
 def gap_family(e: Fraction) -> dict[str, Any]:
@@ -165,6 +169,8 @@ GAP = Claim(
     words="A family of three-atom models in which improving the map on one background atom drops "
           "TV from nearly 1 to 0: as far as fitting rates between 0 and 1 allow (sec-5.2-gap-bound).",
     assumptions="0 < e <= 1", kind="equality", instances=_levels, margin=_gap_margin,
-    proof=_gap_proof, origin="beyond", code="theory.separation.total_variation", test=TEST)
+    proof=_gap_proof, origin="beyond",
+    figure="sandwich",
+    code="theory.separation.total_variation", test=TEST)
 
 CLAIMS = [MONOTONE, LOWER_BOUND_MONOTONE, REMARK_3_INCREASES, TWO_ATOMS, GAP]

@@ -145,7 +145,7 @@ SANDWICH = Claim(
     assumptions="eta is defined", kind="inequality", instances=ranges.defined_mixtures,
     margin=_sandwich_margin, exhaustive=ranges.small_mixtures, exhaustive_range=SMALL,
     proof=_sandwich_proof, simulated=rows.sandwich, origin="beyond",
-    code="theory.separation.separation_bounds", test=TEST)
+    figure="sandwich", code="theory.separation.separation_bounds", test=TEST)
 
 
 def _theorem_2_1_proof() -> Proof:
@@ -168,7 +168,9 @@ THM_2_1 = Claim(
     kind="inequality", instances=ranges.defined_mixtures,
     margin=lambda i: separation(i) - theorem_2_1(*arguments(i)),
     exhaustive=ranges.small_mixtures, exhaustive_range=SMALL, proof=_theorem_2_1_proof,
-    simulated=rows.theorem_2_1, origin="paper", code="theory.separation.theorem_2_1", test=TEST)
+    simulated=rows.theorem_2_1, origin="paper",
+    figure="sandwich",
+    code="theory.separation.theorem_2_1", test=TEST)
 
 
 def _constant_proof() -> Proof:
@@ -227,7 +229,7 @@ THM_2_2_DISJOINT = Claim(
     assumptions="the pure supports are disjoint; eta is defined", kind="inequality",
     instances=lambda: ranges.apart_mixtures(disjoint=True), margin=_theorem_2_2_margin,
     proof=_disjoint_proof, simulated=rows.theorem_2_2_disjoint, origin="amended",
-    code="theory.separation.theorem_2_2", test=TEST)
+    figure="sandwich", code="theory.separation.theorem_2_2", test=TEST)
 
 THM_2_2 = Claim(
     id="thm-2.2", title="For distinct pure supports TV >= min E[lambda]", source="Theorem 2(2)",
@@ -239,7 +241,7 @@ THM_2_2 = Claim(
     instances=lambda: ranges.apart_mixtures(disjoint=False), margin=_theorem_2_2_margin,
     exhaustive=_small_apart, exhaustive_range=SMALL + ", supports not equal",
     amendment=THM_2_2_DISJOINT, simulated=rows.theorem_2_2, origin="paper",
-    code="theory.separation.theorem_2_2", test=TEST)
+    figure="sandwich", code="theory.separation.theorem_2_2", test=TEST)
 
 
 def _stronger_proof() -> Proof:
@@ -285,7 +287,7 @@ TV_UPPER = Claim(
     assumptions="eta is defined", kind="inequality", instances=ranges.defined_mixtures,
     margin=lambda i: max(i["fitting"]) * ranges.pure_separation(i) - separation(i),
     exhaustive=ranges.small_mixtures, exhaustive_range=SMALL, proof=_upper_proof, origin="beyond",
-    code="theory.separation.separation_bounds", test=TEST)
+    figure="sandwich", code="theory.separation.separation_bounds", test=TEST)
 
 CLAIMS = [PROPERTY_1, REMARK_3, SANDWICH, THM_2_1, THM_2_1_CONSTANT, THM_2_2, THM_2_2_DISJOINT,
           REMARK_3_STRONGER, TV_UPPER]

@@ -153,6 +153,6 @@ DETERMINANT = Claim(
                 "position",
     kind="inequality", instances=lambda: _instances(("common", "pixelwise")), margin=_margin,
     assumes=lambda i: determinant(i) < 0, simulated=rows.determinant, origin="beyond",
-    code="theory.injectivity", test=TEST)
+    figure="injectivity", code="theory.injectivity", test=TEST)
 
 CLAIMS = [DETERMINANT, COMMON]

@@ -54,7 +54,7 @@ COLLISION_FORM = Claim(
     words="Only the scale of a position can be lost by the module, and at most by a factor 2.",
     assumptions="f has values in [0, 1]", kind="equality",
     instances=lambda: pairs.any_pairs(binary=False), margin=_form_margin, proof=_form_proof,
-    origin="beyond", code="theory.injectivity", test=TEST)
+    origin="beyond", figure="injectivity", code="theory.injectivity", test=TEST)
 
 # --- the condition on the logarithmic scale -------------------------------------------------------
 
@@ -225,6 +225,8 @@ SCALE_BLIND = Claim(
           "inputs collide; the same holds for the rescaled map.",
     assumptions="f in [0, 1] (or non-negative), unchanged under positive scaling of positions",
     kind="inequality", instances=_blind_pairs, margin=_blind_margin, proof=_blind_proof,
-    simulated=rows.scale_blind, origin="beyond", code="theory.injectivity.find_collision", test=TEST)
+    simulated=rows.scale_blind, origin="beyond",
+    figure="injectivity",
+    code="theory.injectivity.find_collision", test=TEST)
 
 CLAIMS = [COLLISION_FORM, LOG_SCALE, LOG_SCALE_RESCALED, SCALE_BLIND]

@@ -49,7 +49,7 @@ PROP_4 = Claim(
     assumptions="the strict inequality at the pair; the margin states |M(x) - M(x')| >= |x - x'| - "
                 "|f(x)x - f(x')x'|, which needs none", kind="inequality",
     instances=lambda: pairs.any_pairs(binary=False), margin=_prop_4_margin, proof=_prop_4_proof,
-    origin="paper", code="theory.injectivity.prop4_ratio", test=TEST)
+    origin="paper", figure="injectivity", code="theory.injectivity.prop4_ratio", test=TEST)
 
 # --- the paper's proof ----------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ PROP_4_RESCALED = Claim(
     words="True, but no rescaled map meets the hypothesis on any ball.",
     assumptions="the strict inequality for all pairs of a ball around 0", kind="inequality",
     unsatisfiable=_rescaled_proof, amendment=LOG_SCALE_RESCALED, origin="paper",
-    code="theory.injectivity.prop4_ratio", test=TEST)
+    figure="injectivity", code="theory.injectivity.prop4_ratio", test=TEST)
 
 # --- Theorem 4 ------------------------------------------------------------------------------------
 
