@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from paper_figures import bound_vs_data, fig02_window, fig03_maps, fig10_sigmoids, rademacher_vs_n
+from paper_figures.claim_sections import figures_of
 from paper_figures.fields import FieldError, get
 from paper_figures.registry import COMMITTED, FIGURES, load_rows
 from paper_figures.style import draw
@@ -211,3 +212,10 @@ def test_a_rate_that_is_no_number_is_refused():
     with pytest.raises(FieldError, match="must be a number, got None"):
         draw(bound_vs_data, rows)
     assert get({"a": {}}, "a.b", 3) == 3
+
+
+def test_every_figure_that_a_claim_names_is_there():
+    from theory.claims.ledger import ledger as all_claims
+
+    named = {words: name for claim in all_claims().values() for words, name in figures_of(claim.figure)}
+    assert len(named) > 15 and all(named.values()), [w for w, n in named.items() if not n]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from paper_figures.__main__ import main
-from paper_figures.claim_sections import figures_of, part_of
+from paper_figures.claim_sections import part_of
 from paper_figures.encoding import items
 from paper_figures.ledger import LedgerError, load, margin_text, summary
 from paper_figures.report import write_report
@@ -378,10 +378,3 @@ def test_summary_and_margins():
     assert summary(moved) == "2 claims: 2 holds; 1 verdict changed"
     assert [margin_text(v) for v in (None, "1/3", 0.12345, 0, {"fraction": "1/2"})] == [
         "–", "1/3", "0.123", "0", "1/2"]
-
-
-def test_every_figure_that_a_claim_names_is_there():
-    from theory.claims.ledger import ledger as all_claims
-
-    named = {words: name for claim in all_claims().values() for words, name in figures_of(claim.figure)}
-    assert len(named) > 15 and all(named.values()), [w for w, n in named.items() if not n]
