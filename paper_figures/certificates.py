@@ -56,7 +56,7 @@ GROUPS = (
                                            {"color": PURPLE, "ls": "-.", "marker": "^"}),
         ("pac_bayes_catoni", "split"): ("half, Catoni", {"color": SKY, "ls": ":", "marker": "v"}),
         ("pac_bayes_kl", "split"): ("half, kl", {"color": GREEN, "ls": "-", "marker": "s"}),
-        ("pac_bayes_kl", "split-trained"): ("half, kl, trained",
+        ("pac_bayes_kl", "split-trained"): ("quarter with masks, trained",
                                             {"color": GREEN, "ls": "--", "marker": "s", "mfc": "none"}),
         ("disintegrated", "split"): ("half, one drawn network",
                                      {"color": BLUE, "ls": "-", "marker": "P"}),
@@ -161,9 +161,9 @@ def caption(rows: list[dict[str, Any]]) -> str:
         f"stand at the top when they say nothing (above {TOP:g} they are cut). Few bits: the last "
         "layer rounded, Occam. Constant mask: the best one of the family, which looks at no image. "
         "PAC-Bayes: hard masks of networks with Gaussian weights in trunk and attention, with the "
-        "prior at the start of training and all N images counted, or learned on the first half and "
-        "the second half counted; no held-out image. Dashed (trained): the posterior was trained on "
-        f"masks for its bound. Held out: the trained network on {tests} test images, (P) asked for one "
+        "prior at the start of training and all N images counted, or learned on the first half (or, "
+        "with masks, on a quarter) and the rest counted; no held-out image. Dashed (trained): the "
+        f"posterior was trained on masks for its bound. Held out: the trained network on {tests} test images, (P) asked for one "
         "random position of each; (S) a network drawn from the prior of the first half, on the second.")
 
 

@@ -74,6 +74,8 @@ ENTRIES = {
         Entry("bound_vs_data", "The bounds of section 5.1 against data", "training.jsonl"),
         Entry("certificates", "Bounds that say something, against data", "certificates.jsonl"),
         Entry("slack", "Where the bounds lose", "certificates.jsonl"),
+        Entry("table_certificates", "Every bound beside the measured rate", "certificates.jsonl",
+              "table"),
         Entry("coverage", "How often each bound misses, and made 20 % too small", "coverage.jsonl"),
         Entry("table_tightness", "Bounds on held-out losses, side by side", "coverage.jsonl", "table"),
         Entry("relevance_vs_limit", "Relevance level against the limit on the area",

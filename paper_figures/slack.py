@@ -18,7 +18,7 @@ SHOWN = (
     ("occam", "few-bits", "last layer, few bits"),
     ("pac_bayes_kl", "initial", "PAC-Bayes, start"),
     ("pac_bayes_kl", "initial-trained", "PAC-Bayes, start, trained"),
-    ("pac_bayes_kl", "split-trained", "PAC-Bayes, half, trained"),
+    ("pac_bayes_kl", "split-trained", "PAC-Bayes, quarter, masks"),
     ("pac_bayes_kl", "split", "PAC-Bayes, half"),
     ("disintegrated", "split", "one drawn, half"),
     ("chernoff", "trained", "held out: kl"),
