@@ -163,8 +163,8 @@ def caption(rows: list[dict[str, Any]]) -> str:
         "PAC-Bayes: hard masks of networks with Gaussian weights in trunk and attention, with the "
         "prior at the start of training and all N images counted, or learned on the first half (or, "
         "with masks, on a quarter) and the rest counted; no held-out image. Dashed (trained): the "
-        f"posterior was trained on masks for its bound. Held out: the trained network on {tests} test images, (P) asked for one "
-        "random position of each; (S) a network drawn from the prior of the first half, on the second.")
+        f"posterior was trained on masks for its bound. Held out: the trained network on {tests} test "
+        "images, (P) asked for one random position of each; (S) a network drawn from the prior of the first half, on the second.")
 
 
 def tables(rows: list[dict[str, Any]], of: list[dict[str, Any]]) -> list[dict[Key, dict[str, Any]]]:
