@@ -164,7 +164,8 @@ def caption(rows: list[dict[str, Any]]) -> str:
         "prior at the start of training and all N images counted, or learned on the first half (or, "
         "with masks, on a quarter) and the rest counted; no held-out image. Dashed (trained): the "
         f"posterior was trained on masks for its bound. Held out: the trained network on {tests} test "
-        "images, (P) asked for one random position of each; (S) a network drawn from the prior of the first half, on the second.")
+        "images, (P) asked for one random position of each; (S) a network drawn from the prior of the "
+        "first half, on the second.")
 
 
 def tables(rows: list[dict[str, Any]], of: list[dict[str, Any]]) -> list[dict[Key, dict[str, Any]]]:

@@ -13,7 +13,8 @@ from tests.planted import PLANTS, ROOT
 def test_a_plant_fits_its_file(plant):
     text = (ROOT / plant.file).read_text()
     assert text.count(plant.old) == 1 and plant.new != plant.old
-    ast.parse(text.replace(plant.old, plant.new))
+    if plant.file.endswith(".py"):
+        ast.parse(text.replace(plant.old, plant.new))
     chosen = [t for t in plant.tests.split() if ".py" in t]
     assert chosen and all((ROOT / t.split("::")[0]).is_file() for t in chosen)
 
