@@ -26,7 +26,8 @@ _PATTERNS = (  # the first that is found in the source of a claim decides
             r"|Eqs?\. (?:1[6-9]|2[0-2])"),
     ("5.1", r"section 5\.1|Theorem [13]|Prop(?:osition|\.) 2|Remark [12]|Def(?:inition|\.) "
             r"(?:5\.[12]|C)|H1"
-            r"|Eqs?\. 1[0-5]|App\. C|Maurer|Meir"),
+            r"|Eqs?\. 1[0-5]|App\. C|Maurer|Meir|Pinsker|Boucheron|Waudby|Thiemann|Catoni|Rivasplata"
+            r"|PAC-Bayes|Langford|Hoeffding"),
     ("4", r"section [34]|Eqs?\. [1-9]|App\. [AB]"),
 )
 _FIRST = (("4", r"section 4|Eqs?\. [1-9]\b"), ("5.1", r"Theorem 1\b"))

@@ -168,8 +168,8 @@ def escape(text: str) -> str:
     Raises:
         ValueError: a character that is neither Latin nor known here.
 
-    >>> print(escape("50 % of ρ ≥ 10⁻³"))
-    50 \% of $\rho$ $\geq$ 10$^{-3}$
+    >>> print(escape("50 % ρ ≥ 10⁻³"))
+    50 \% $\rho$ $\geq$ 10$^{-3}$
     """
     pieces = [_piece(m.lastgroup or "", m.group()) for m in _TOKENS.finditer(text)]
     runs = groupby(pieces, key=itemgetter(0))

@@ -123,9 +123,10 @@ def test_other_rows_are_drawn_and_bad_rows_leave_the_old_figure(rows, tmp_path, 
     file.write_text("".join(lines))
     assert main(run) == 0 and "2 unchanged" in capsys.readouterr().out  # as it was: nothing to do
 
-    row = json.loads(lines[4])
+    k = next(i for i, text in enumerate(lines) if json.loads(text)["method"] == "rectangle")
+    row = json.loads(lines[k])
     row["test"]["missing_rate"] = 0.5
-    file.write_text("".join([*lines[:4], json.dumps(row) + "\n", *lines[5:]]))
+    file.write_text("".join([*lines[:k], json.dumps(row) + "\n", *lines[k + 1:]]))
     assert main(run) == 0 and "1 written" in capsys.readouterr().out
     assert path.read_bytes() != first
 
