@@ -46,6 +46,8 @@ GROUPS = (
         ("cellwise", "last-layer"): ("last layer, norm, near 0 (L)",
                                      {"color": ORANGE, "ls": ":", "marker": "d"}),
         ("occam", "few-bits"): ("last layer, few bits", {"color": PURPLE, "ls": "-", "marker": "P"}),
+        ("occam", "empty"): ("empty map, known beforehand",
+                             {"color": BLUE, "ls": "-.", "marker": "1"}),
         ("occam", "constant"): ("best constant mask", {"color": GREEN, "ls": "--", "marker": "*"}),
     }),
     Group("PAC-Bayes", {
@@ -159,10 +161,11 @@ def caption(rows: list[dict[str, Any]]) -> str:
         "layer has bounded norm, by vector contraction for the paper's head (rectangle; its own runs) "
         "and cell by cell (position-wise), about 0 and about the layer of the first half; they "
         f"stand at the top when they say nothing (above {TOP:g} they are cut). Few bits: the last "
-        "layer rounded, Occam. Constant mask: the best one of the family, which looks at no image. "
+        "layer rounded, Occam. Constant mask: the best one of the family; the empty map pays for no "
+        "class. "
         "PAC-Bayes: hard masks of networks with Gaussian weights in trunk and attention, with the "
         "prior at the start of training and all N images counted, or learned on the first half (or, "
-        "with masks, on a quarter) and the rest counted; no held-out image. Dashed (trained): the "
+        "with masks, on a quarter) and the rest counted; no image beyond the N. Dashed (trained): the "
         f"posterior was trained on masks for its bound. Held out: the trained network on {tests} test "
         "images, (P) asked for one random position of each; (S) a network drawn from the prior of the "
         "first half, on the second.")

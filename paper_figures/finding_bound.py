@@ -61,10 +61,11 @@ def finding(rows: list[dict[str, Any]], statuses: Mapping[str, str]) -> Finding:
             "ceiling "
             f"in {informs} of {plural(total, 'run')}. ")
     better = [f"{span(mine[key])} {words}" for key, words in (
-        (("pac_bayes_kl", "split"), "without held-out images (PAC-Bayes)"),
-        (("betting", "trained"), "with them (betting)")) if key in mine]
+        (("pac_bayes_kl", "split"), "for networks of half of the images, counted on the other "
+                                    "half (PAC-Bayes)"),
+        (("betting", "trained"), "for these networks on held-out images (betting)")) if key in mine]
     if better:
-        text += f"Bounds that inform give {' and '.join(better)} for the same networks."
+        text += f"Bounds that inform give {' and '.join(better)}."
     return Finding(f"Theorem 1 {verdict}", f"{theorem:.2f}",
                    f"promised; measured {mean(mine['measured', '']):.3f}", text)
 

@@ -13,7 +13,8 @@ from paper_figures.tables import Table
 SHOWN = {
     ("theorem_1", "trained"): "Theorem 1", ("sharp_bound", "trained"): "exact complexity",
     ("contraction", "near-layer"): "norm (L)", ("cellwise", "near-layer"): "norm (L)",
-    ("occam", "few-bits"): "few bits", ("occam", "constant"): "constant mask",
+    ("occam", "empty"): "empty map", ("occam", "few-bits"): "few bits",
+    ("occam", "constant"): "constant mask",
     ("pac_bayes_kl", "initial"): "start, kl",
     ("pac_bayes_kl", "initial-trained"): "start, trained, kl", ("pac_bayes_kl", "split"): "half, kl",
     ("disintegrated", "split"): "half, one drawn", ("betting", "split"): "half, betting",

@@ -1,7 +1,8 @@
 """The best constant mask: the class of predictors that do not look, counted exactly.
 
-It is what a bound must beat to say that a network has learnt something, and the case of Occam's bound
-for the families themselves: their sizes are known.
+The case of Occam's bound for the families themselves, whose sizes are known.  (What a bound must beat
+to say that a network has learnt something is less: the empty map is known before the sample and pays
+for no class.)
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ def row_of(method: str = "rectangle") -> dict[str, Any]:
     """A row of a run of 40 images on a 4 x 4 grid, with all four posteriors."""
     return {
         "schema": 1, "kind": "training", "key": "cell", "method": method, "supervision": "label", "n": 40, "seed": 0,
-        "grid": [4, 4], "mean_g": 0.9, "parameters": 500, "start": 0,
+        "grid": [4, 4], "train_areas": {"2": 30, "6": 10}, "trivial": {"all_background": {"missing_rate": 0.19}},
+        "mean_g": 0.9, "parameters": 500, "start": 0,
         "config": {"shape": "rectangle", "count": 1, "backbone": "small", "freeze": False},
         "train": {"missing_rate": 0.05, "images": 40},
         "test": {"missing_rate": 0.0625, "images": 60, "wrong_counts": {"0": 40, "2": 10, "4": 10}},

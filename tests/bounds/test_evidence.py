@@ -184,6 +184,13 @@ def test_the_last_layer_of_cells_has_a_slope():
     assert given["slope"] == 2.0 and not {"lipschitz", "outputs"} & set(given)
 
 
+def test_the_empty_map():
+    """It misses what is in the objects: 30 x 2 + 10 x 6 of 40 x 16 positions; one predictor, no price."""
+    found = by_name(row_of())["empty"]
+    assert found.given == {"empirical": 120 / 640, "n_samples": 40, "log_size": 0.0} and found.test == 0.19
+    assert "empty" not in by_name(without("train_areas"))
+
+
 def test_a_layer_without_norms_has_bits_alone():
     found = by_name(changed("certificate.last-layer.norms", None))
     assert "few-bits" in found and not [n for n in found if "layer" in n]
@@ -226,8 +233,8 @@ def test_rows_without_a_map():
 
 @pytest.mark.parametrize("value", [None, {}])
 def test_rows_without_posteriors(value):
-    assert list(by_name(changed("certificate", value))) == ["trained", "one-position"]
-    assert list(by_name(without("certificate"))) == ["trained", "one-position"]
+    assert list(by_name(changed("certificate", value))) == ["trained", "one-position", "empty"]
+    assert list(by_name(without("certificate"))) == ["trained", "one-position", "empty"]
 
 
 def test_real_rows_give_the_losses_they_were_tested_with():
@@ -236,7 +243,8 @@ def test_real_rows_give_the_losses_they_were_tested_with():
     for row in rows:
         if row["train"]["missing_rate"] is None:
             continue
-        found, one = evidence(row)
+        found, one, empty = evidence(row)
+        assert empty.predictor == "empty" and abs(empty.given["empirical"] - empty.test) < 0.01
         assert one.predictor == "one-position" and set(one.given["losses"]) <= {0.0, 1.0}
         assert found.given["losses"] is not None and len(found.given["losses"]) == row["n_test"]
         assert found.given["losses"].mean() == pytest.approx(row["test"]["missing_rate"], abs=1e-12)

@@ -58,7 +58,7 @@ def test_every_curve_is_the_mean_of_the_tables(method):
         _, measured = line(ax, "measured on test images")
         assert measured == pytest.approx([0.0625, 0.0625])
         assert ax.get_xscale() == ax.get_yscale() == "log"
-    assert drawn == 21
+    assert drawn == 22
     ax = certificates.plot_panel(found, Figure().subplots(), method, certificates.GROUPS[0])
     assert line(ax, certificates.ADVERSARY[0])[1] == pytest.approx([0.9 if method == "rectangle" else 1.0] * 2)
 

@@ -11,6 +11,7 @@ import torch
 
 from sims.supremum import extremes_of
 from tests.training.tiny import variant
+from theory.bounds.contraction import cellwise_complexity, contraction_complexity, signs_of
 from theory.bounds.lipschitz import rectangle_constants
 from theory.bounds.table import table
 from theory.families import AllMasks, Rectangles
@@ -191,6 +192,36 @@ def test_few_bits_are_few_values_and_many_are_the_network(linear):
     largest = float(linear.net.get_submodule(LAST[linear.config.method][0]).weight.detach().abs().max())
     power = math.ceil(math.log2(largest))
     assert seen[1]["range_nats"] == pytest.approx(2 * math.log1p(abs(power)) + math.log(math.pi**2 / 3 - 1))
+
+
+def test_the_range_of_every_layer_is_paid_for():
+    """A head of moments has two last layers, each with a range of its own."""
+    config = config_of("rectangle")
+    data = prepare(config)
+    net = build(config, data).eval()
+    powers = [math.ceil(math.log2(float(net.get_submodule(n).weight.detach().abs().max()))) for n in LAST["rectangle"]]
+    paid = sum(2 * math.log1p(abs(p)) + math.log(math.pi**2 / 3 - 1) for p in powers)
+    assert len(powers) == 2 and quantised(net, config, data, torch.arange(9, 17), 4)["range_nats"] == pytest.approx(paid)
+
+
+def test_how_much_the_bounds_lose_on_small_changes(linear):
+    """Exact complexity of small changes of the layer, over all signs, from gradients by autograd: both bounds lie
+    above it, the cell-by-cell one within 5 times, that of five outputs by more than 20 times."""
+    (name,) = LAST[linear.config.method]
+    samples = linear.data.train.take(linear.indices)
+    net = copy.deepcopy(linear.net)
+    weight = net.get_submodule(name).weight.requires_grad_(True)
+    f, a = net.look(net.features(samples.images)).f, samples.masks.float()
+    losses = (0.5 - a * (f - 0.5)).mean((1, 2))
+    g = torch.stack([torch.autograd.grad(loss, weight, retain_graph=True)[0].flatten() for loss in losses]).double()
+    exact = float((torch.from_numpy(signs_of(len(g))) @ g).norm(dim=1).mean()) / len(g)
+    norms, n = linear.found["norms"], len(linear.indices)
+    if norms["shared"]:
+        bound = cellwise_complexity(norms["lipschitz_soft"], 1.0, norms["feature_norm"], n)
+        assert exact < bound < 5 * exact
+    else:
+        bound = contraction_complexity(norms["lipschitz_soft"], 1.0, norms["feature_norm"], 5, n)
+        assert 20 * exact < bound
 
 
 def test_the_second_half_alone_is_seen(linear):

@@ -35,7 +35,7 @@ INGREDIENTS = {
     "rho": "relevance level  [Eq. 14]",
     "mean_g": "mean over the sample's truths of g(a) = max_b Phi(b, a)",
     "complexity": "empirical Rademacher complexity of the losses of the class on the sample",
-    "lipschitz": "Lipschitz constant of the loss in the head's outputs",
+    "lipschitz": "Lipschitz constant of the loss in the head's outputs (or L of their best units)",
     "slope": "largest slope of the loss of one cell in its logit",
     "weight_norm": "bound on the norm of the head's weights",
     "feature_norm": "root mean square of the features' norms on the sample",

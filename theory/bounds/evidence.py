@@ -32,6 +32,7 @@ PREDICTORS = {
     "initial": "prior at the initialisation, posterior at the network that was trained",
     "initial-trained": "prior at the initialisation, posterior on the attention trained for its bound",
     "one-position": "the network that was trained, asked for one random position of each image",
+    "empty": "the empty map, chosen before the sample",
     "constant": "the best constant mask of the family",
     "few-bits": "last layer rounded to few bits, on the network of the first half",
     "last-layer": "last layer of bounded norm, soft missing rate",
@@ -86,8 +87,20 @@ def evidence(row: Mapping[str, Any]) -> Iterator[Evidence]:
     yield Evidence("trained", given, rate, rate)
     if given["losses"] is not None:
         yield Evidence("one-position", {"losses": _one_position(given["losses"], row)}, rate, rate)
+    areas = row.get("train_areas")
+    if areas:
+        yield _empty(areas, row)
     for name, found in (row.get("certificate") or {}).items():
         yield from OTHERS.get(name, _posterior)(name, found, row)
+
+
+def _empty(areas: Mapping[str, int], row: Mapping[str, Any]) -> Evidence:
+    """One predictor, nothing learnt: its missing rate is the share of positions in the objects."""
+    height, width = field(row, "grid")
+    images = sum(areas.values())
+    empirical = sum(int(k) * v for k, v in areas.items()) / (images * height * width)
+    test = row.get("trivial", {}).get("all_background", {}).get("missing_rate")
+    return Evidence("empty", {"empirical": empirical, "n_samples": images, "log_size": 0.0}, test, test)
 
 
 def _posterior(name: str, found: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[Evidence]:
