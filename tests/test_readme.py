@@ -48,11 +48,13 @@ CHAINS = {  # steps of a chain run in one folder, in order
                    r"test accuracy", SMALL)],
 }
 LONG = {  # run by --deep
+    "build": [Step("-m paper_figures build --format pdf", r"\d+ written, 0 unchanged, 0 failed")],
     "deep": [Step("-m theory verify thm-3 --deep", r"thm-3: Monte Carlo")],
     "smoke": [Step("-m training sweep --experiment all --preset smoke", r"rows written")],
     "sweep": [Step("-m training sweep --experiment theorem-1 --preset cpu", r"15 rows written", SMALL)],
 }
 NOT_RUN = {
+    "-m training gallery --out gallery.jsonl": "seven networks of up to 4096 images, six minutes; tests/training/test_gallery.py",
     "make reproduce": "minutes; its four parts are tested on their own and by hand before a release",
     "make test": "it is what runs this test",
     "make docs": "tests/test_docs_reference.py runs its command",
