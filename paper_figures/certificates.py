@@ -76,7 +76,7 @@ GROUPS = (
 )
 """What is drawn."""
 
-MEASURED = ("measured on test images", {"color": RED, "ls": "-", "marker": "o", "lw": 2.0})
+MEASURED = ("trained network, on test images", {"color": RED, "ls": "-", "marker": "o", "lw": 2.0})
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 TOP = 1.7
 
@@ -168,7 +168,9 @@ def caption(rows: list[dict[str, Any]]) -> str:
         "with masks, on a quarter) and the rest counted; no image beyond the N. Dashed (trained): the "
         f"posterior was trained on masks for its bound. Held out: the trained network on {tests} test "
         "images, (P) asked for one random position of each; (S) a network drawn from the prior of the "
-        "first half, on the second.")
+        "first half, on the second. What is bounded is not always the trained network: the networks of "
+        "half of the images or of a quarter with masks, the rounded layer and the soft rate have rates "
+        "of their own (figure slack, diamonds).")
 
 
 def tables(rows: list[dict[str, Any]], of: list[dict[str, Any]]) -> list[dict[Key, dict[str, Any]]]:

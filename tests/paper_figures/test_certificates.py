@@ -55,7 +55,7 @@ def test_every_curve_is_the_mean_of_the_tables(method):
             assert list(x) == [20, 40] and y == pytest.approx(np.mean(uppers, axis=1)), label
             assert len(uppers[0]) == 2
             drawn += 1
-        _, measured = line(ax, "measured on test images")
+        _, measured = line(ax, certificates.MEASURED[0])
         assert measured == pytest.approx([0.0625, 0.0625])
         assert ax.get_xscale() == ax.get_yscale() == "log"
     assert drawn == 22
@@ -115,6 +115,17 @@ def test_the_parts_of_a_bar_add_up_to_the_bound():
         assert sum(p.get_width() for p in parts) == pytest.approx(end)
     assert all(cause in slack.CAUSES for r in found for b in table(r) for cause in b["slack"]
                if (b["bound"], b["predictor"]) in [(s[0], s[1]) for s in slack.SHOWN])
+
+
+def test_the_rate_of_what_is_bounded_stands_in_each_bar():
+    found = [r for r in rows() if r["n"] == 40]
+    ax = slack.plot_panel(found, Figure().subplots(), "rectangle")
+    diamonds = {round(float(h.get_ydata()[0])): float(h.get_xdata()[0]) for h in ax.lines if h.get_marker() == "D"}
+    shown = [s for s in slack.SHOWN if s[0] != "cellwise"]
+    for i, (bound, who, _) in enumerate(shown):
+        tests = [b["test"] for r in found for b in table(r, slack.DELTA) if (b["bound"], b["predictor"]) == (bound, who)]
+        assert diamonds[i] == pytest.approx(np.mean(tests))
+    assert len(diamonds) == len(shown) and len(set(diamonds.values())) > 3
 
 
 def test_the_slack_is_that_of_the_largest_sample():
