@@ -131,5 +131,5 @@ def caption(rows: list[dict[str, Any]]) -> str:
             "less on the curved scale of an inverse divergence. (L): the soft missing rate, for the "
             "rectangle of the paper's head. Dashed line: the missing rate of the trained "
             "network on test images; diamonds: the rate of what each bound is of (networks of half of "
-            "the images or of a quarter with masks, a rounded layer, the soft rate). No error bars: the "
-            "spread between seeds is that of the figure before.")
+            "the images or of a quarter with masks, a rounded layer, the soft rate). No error bars: "
+            "the spread between seeds is that of the figure before.")

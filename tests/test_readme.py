@@ -146,7 +146,7 @@ def test_commands_in_sentences_exist(environment):
                               env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0 and "usage" in done.stdout, (room, rest, done.stderr)
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
-    named = set(re.findall(r"`make ([a-z-]+)", prose)) | {c.split()[1] for c in NOT_RUN}
+    named = set(re.findall(r"`make ([a-z-]+)", prose)) | {c.split()[1] for c in NOT_RUN if c.startswith("make")}
     assert named and named <= targets
 
 
