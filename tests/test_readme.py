@@ -82,6 +82,17 @@ def test_every_command_is_run_or_says_why_not():
     assert all(len(reason) > 10 for reason in NOT_RUN.values())
 
 
+def test_counts_of_the_papers_own_statements():
+    from collections import Counter
+
+    from theory.claims.ledger import ledger, recorded
+
+    found = Counter(recorded()[i] for i, claim in ledger().items() if claim.origin == "paper")
+    line = re.search(r"the paper's own (\d+) statements: (.*?)\.", (ROOT / README).read_text())
+    said = {words.split()[1]: int(words.split()[0]) for words in line[2].split(", ")}
+    assert said == dict(found) and int(line[1]) == sum(found.values())
+
+
 def fill(folder: Path, command: str) -> None:
     """What a reader would have in DIR: images, or masks of the two folders (here one)."""
     from PIL import Image
