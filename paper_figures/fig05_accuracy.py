@@ -85,7 +85,7 @@ def caption(rows: list[Row]) -> str:
     found = scores(rows)
     n = sorted({len(v) for by in found.values() for v in by.values()})
     pools = sorted({int(number(r, "config.pool")) for r in rows_where(rows, "training",
-                                                                 experiment="splits")})
+                                                                    experiment="splits")})
     text = (
         f"Figure 5 on our data: test accuracy over {' or '.join(map(str, n))} random splits of one "
         f"pool of {' or '.join(map(str, pools))} synthetic images, training to test "
