@@ -11,10 +11,11 @@ from paper_figures.registry import COMMITTED, ENTRIES
 EXIT_CODES = """\
 exit codes:
   0  done (a report marks in place what the run lacks)
-  1  an input could not be read or drawn; what could be drawn was written
+  1  an input, or a line of it, could not be read or drawn; what could be drawn was written
   2  bad arguments, a folder that does not exist or cannot be written to
 130  interrupted; the files that are there are whole
 """
+STATES = {"written": "", "unchanged": "(unchanged)", "failed": "(of an earlier build, kept)"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,22 +72,23 @@ def build(args: argparse.Namespace) -> int:
         return _fail(2, f"NAME must be one of {', '.join(ENTRIES)}, got {unknown[0]!r}")
     if not Path(args.rows).is_dir():
         return _fail(2, f"the folder of rows {args.rows} does not exist")
-    start, states = time.perf_counter(), Counter[str]()
+    start, states, damaged = time.perf_counter(), Counter[str](), 0
     names = list(dict.fromkeys(args.names or ENTRIES))
     try:
         for done in files.build(names, args.rows, args.out, args.format, args.force):
             states[done.state] += 1
+            damaged += len(done.damaged)
             for note in done.notes:
                 print(f"note: {done.name}: {note}", file=sys.stderr)
             for path in done.paths:
-                print(path, "" if done.state == "written" else f"({done.state})")
+                print(path, STATES[done.state])
             if done.state == "failed":
                 _fail(1, f"{done.name}: {done.why}")
     except OSError as error:
         return _fail(2, f"cannot write to {args.out}: {error.strerror or error}")
     counts = ", ".join(f"{states[s]} {s}" for s in ("written", "unchanged", "failed"))
     print(f"{counts} in {time.perf_counter() - start:.1f} s")
-    return 1 if states["failed"] else 0
+    return 1 if states["failed"] or damaged else 0
 
 
 def report(args: argparse.Namespace) -> int:

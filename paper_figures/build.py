@@ -8,14 +8,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paper_figures.fields import explain
 from paper_figures.registry import ENTRIES, Entry, load
 from paper_figures.sources import ROOT, sources
 
+if TYPE_CHECKING:
+    from sims.rows import Reading
+
 MANIFEST = "manifest.json"
-SCHEMA = 1
+SCHEMA = 2
 TABLE_FORMATS = ("tex", "csv", "txt")
 LIBRARIES = ("matplotlib", "numpy", "scipy")
 """Those whose versions a picture depends on."""
@@ -27,10 +30,12 @@ class Outcome:
 
     Attributes:
         name: its name.
-        paths: the files that are there now; empty when it failed.
+        paths: the files that are there now; after a failure those of an earlier build, which are
+            left as they were.
         state: ``"written"``, ``"unchanged"`` or ``"failed"``.
-        why: the reason of a failure, which leaves older files as they were.
+        why: the reason of a failure.
         notes: what is odd about its rows, with file and line.
+        damaged: those of the notes that tell of a damaged line, without which it was drawn.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Outcome:
     state: str
     why: str = ""
     notes: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
 
 def build(names: Sequence[str], rows: str | Path, out: str | Path, format: str = "png",
@@ -45,7 +51,8 @@ def build(names: Sequence[str], rows: str | Path, out: str | Path, format: str =
     """Draw the named figures and set the named tables, one at a time.
 
     What was built from the same rows, code and libraries is left alone, as long as its files still
-    hold what was written.  ``manifest.json`` in ``out`` keeps the hashes that tell.
+    hold what was written.  ``manifest.json`` in ``out`` keeps the hashes that tell, and the notes on
+    the rows.  Damaged lines are left out, each with a note.
 
     Args:
         names: of :data:`paper_figures.registry.ENTRIES`.
@@ -66,15 +73,17 @@ def build(names: Sequence[str], rows: str | Path, out: str | Path, format: str =
         try:
             inputs = fingerprint(entry, rows, format)
             if not force and all(_is_new(manifest.get(p.name), inputs, p) for p in paths):
-                yield Outcome(name, paths, "unchanged")
+                yield Outcome(name, paths, "unchanged", "", *_kept_notes(manifest[paths[0].name], rows))
                 continue
-            reading = load(entry, rows)
+            reading = load(entry, rows, strict=False)
             contents = _contents(entry, reading and reading.rows, format)
         except Exception as error:  # one figure's failure is no reason to lose the others
-            yield Outcome(name, (), "failed", explain(error, reading and reading.rows))
+            yield Outcome(name, tuple(p for p in paths if p.is_file()), "failed",
+                          explain(error, reading and reading.rows), *_notes(reading))
             continue
-        _write(dict(zip(paths, contents, strict=True)), inputs, out / MANIFEST, manifest)
-        yield Outcome(name, paths, "written", notes=reading.notes if reading else ())
+        record = {"inputs": inputs, **_record_of_notes(reading, rows)}
+        _write(dict(zip(paths, contents, strict=True)), record, out / MANIFEST, manifest)
+        yield Outcome(name, paths, "written", "", *_notes(reading))
 
 
 def outputs(entry: Entry, out: Path, format: str) -> tuple[Path, ...]:
@@ -113,17 +122,40 @@ def _contents(entry: Entry, rows: list[Any] | None, format: str) -> list[bytes]:
     return [rendered(draw(entry.module(), rows), format)]
 
 
-def _write(contents: dict[Path, bytes], inputs: str, place: Path, manifest: dict[str, object]) -> None:
+def _notes(reading: Reading | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Notes, and those on damaged lines."""
+    return (reading.notes, reading.damaged) if reading else ((), ())
+
+
+def _record_of_notes(reading: Reading | None, rows: str | Path) -> dict[str, list[str]]:
+    """The notes as the manifest keeps them: without the folder of the rows, which may move."""
+    here = _folder(rows)
+    return {kind: [note.removeprefix(here) for note in notes]
+            for kind, notes in zip(("notes", "damaged"), _notes(reading), strict=True)}
+
+
+def _kept_notes(record: dict[str, Any], rows: str | Path) -> tuple[tuple[str, ...], ...]:
+    """The notes of a record of the manifest."""
+    return tuple(tuple(_folder(rows) + note for note in record[kind]) for kind in ("notes", "damaged"))
+
+
+def _folder(rows: str | Path) -> str:
+    """What stands before the names of the files of rows in notes."""
+    return str(Path(rows) / "x")[:-1]
+
+
+def _write(contents: dict[Path, bytes], record: dict[str, object], place: Path,
+           manifest: dict[str, Any]) -> None:
     from sims.files import write_whole
 
     for path, data in contents.items():
         write_whole(path, data)
-        manifest[path.name] = {"inputs": inputs, "output": hashlib.sha256(data).hexdigest()}
+        manifest[path.name] = {**record, "output": hashlib.sha256(data).hexdigest()}
     body = {"schema": SCHEMA, "files": dict(sorted(manifest.items()))}
     write_whole(place, (json.dumps(body, indent=1) + "\n").encode())
 
 
-def _read_manifest(path: Path) -> dict[str, object]:
+def _read_manifest(path: Path) -> dict[str, Any]:
     """What was built before; nothing if the manifest is not there or not readable."""
     try:
         body = json.loads(path.read_bytes())
@@ -136,8 +168,11 @@ def _read_manifest(path: Path) -> dict[str, object]:
 
 
 def _is_new(record: object, inputs: str, path: Path) -> bool:
-    """Does a file hold what was built from these inputs?"""
-    return path.is_file() and record == {"inputs": inputs, "output": _sha(path)}
+    """Does a file hold what was built from these inputs, and are its notes known?"""
+    return (isinstance(record, dict) and path.is_file()
+            and (record.get("inputs"), record.get("output")) == (inputs, _sha(path))
+            and all(isinstance(record.get(k), list) and all(isinstance(n, str) for n in record[k])
+                    for k in ("notes", "damaged")))
 
 
 def _sha(path: Path) -> str:

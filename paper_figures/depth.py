@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fields import FieldError, get, number
-from paper_figures.methods import METHODS, Row, mean_and_bars, of_kind, one_legend
+from paper_figures.methods import METHODS, Row, mean_and_bars, one_legend, rows_where
 from paper_figures.style import GREY, PAGE
 
 PANELS = {
@@ -38,8 +38,8 @@ def select(rows: list[Row]) -> list[Row]:
     Raises:
         FieldError: one of the two methods has none.
     """
-    mine = of_kind(rows, "training", experiment="depth")
-    return [r for method in DRAWN for r in of_kind(mine, "training", method=method)]
+    mine = rows_where(rows, "training", experiment="depth")
+    return [r for method in DRAWN for r in rows_where(mine, "training", method=method)]
 
 
 def plot(rows: list[Row], ax: Any) -> Any:

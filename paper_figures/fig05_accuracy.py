@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fields import FieldError, get, number, plural
-from paper_figures.methods import METHODS, Row, of_kind
+from paper_figures.methods import METHODS, Row, rows_where
 from paper_figures.style import BLACK, GREY, PAGE
 from theory.claims.ledger_6_trained import split_scores, variant_of
 
@@ -32,7 +32,7 @@ def scores(rows: list[Row]) -> dict[str, dict[str, list[float]]]:
     Raises:
         FieldError: no rows of splits, or a method that lacks one.
     """
-    mine = of_kind(rows, "training", experiment="splits")
+    mine = rows_where(rows, "training", experiment="splits")
     seen: dict[tuple[int, str], list[int]] = {}
     for row in mine:
         number(row, "test.accuracy")
@@ -84,8 +84,8 @@ def caption(rows: list[Row]) -> str:
     """What is drawn, how many splits, and how often the rectangle wins."""
     found = scores(rows)
     n = sorted({len(v) for by in found.values() for v in by.values()})
-    pools = sorted({int(number(r, "config.pool")) for r in of_kind(rows, "training",
-                                                                 experiment="splits")})
+    pools = sorted({int(number(r, "config.pool")) for r in rows_where(rows, "training",
+                                                                    experiment="splits")})
     text = (
         f"Figure 5 on our data: test accuracy over {' or '.join(map(str, n))} random splits of one "
         f"pool of {' or '.join(map(str, pools))} synthetic images, training to test "
@@ -97,6 +97,6 @@ def caption(rows: list[Row]) -> str:
         if wins:
             text += (f"{METHODS[method].label[0].upper() + METHODS[method].label[1:]}: above "
                      f"position-wise attention on {sum(wins)} of {plural(len(wins), 'split')}. ")
-    seeds = len({get(r, "seed") for r in of_kind(rows, "training", experiment="splits")})
+    seeds = len({get(r, "seed") for r in rows_where(rows, "training", experiment="splits")})
     return text + (f"The splits overlap; {plural(seeds, 'seed')} of the networks. Oracle: the true "
                    "mask in place of the map.")

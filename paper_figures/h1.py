@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fields import FieldError, get, number, plural
-from paper_figures.methods import Row, most_common, of_kind, one_legend
+from paper_figures.methods import Row, most_common, one_legend, rows_where
 from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, RED
 from theory.claims.ledger_5_1_h1 import SMALL_LOSS, SMALL_MISS, family_floor, train_area
 from theory.claims.ledger_5_1_trained import outcome, small_beside
@@ -47,11 +47,11 @@ def select(rows: list[Row]) -> list[Row]:
     Raises:
         FieldError: there is none of one of the two methods.
     """
-    mine = [r for r in of_kind(rows, "training", supervision="label")
+    mine = [r for r in rows_where(rows, "training", supervision="label")
             if r.get("experiment") != "regimes" and get(r, "method") in METHODS]
     found = most_common(mine, _FREE) if mine else []
     for method in METHODS:
-        of_kind(found, "training", method=method)
+        rows_where(found, "training", method=method)
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from paper_figures.fields import FieldError, number
 from paper_figures.h1 import METHODS, OUTCOMES, of_regimes, outcomes, relative_miss
-from paper_figures.methods import Row, of_kind, one_legend
+from paper_figures.methods import Row, one_legend, rows_where
 from paper_figures.style import BLACK, PAGE
 from theory.claims.ledger_5_1_h1 import SMALL_LOSS, SMALL_MISS
 from theory.claims.ledger_5_1_trained import small_beside
@@ -30,7 +30,7 @@ def order(rows: list[Row]) -> list[str]:
     Raises:
         FieldError: no rows of regimes, or a method without.
     """
-    of_kind(rows, "training", experiment="regimes")
+    rows_where(rows, "training", experiment="regimes")
     by_method = {m: of_regimes(rows, m) for m in METHODS}
     for method, found in by_method.items():
         if set(found) != set(by_method["rectangle"]) or not found:

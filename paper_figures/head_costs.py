@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fields import FieldError, get, number, plural
-from paper_figures.methods import METHODS, Row, method_look, of_kind, one_legend
+from paper_figures.methods import METHODS, Row, method_look, one_legend, rows_where
 from paper_figures.style import BLACK, GREY, PAGE
 from theory.heads import (
     PLACES,
@@ -46,7 +46,7 @@ def select(rows: list[Row]) -> list[Row]:
     Raises:
         FieldError: there is none, or one lacks a head of App. G.
     """
-    mine = [r for r in of_kind(rows, "latency") if get(r, "what") in ("module", "module by channels")
+    mine = [r for r in rows_where(rows, "latency") if get(r, "what") in ("module", "module by channels")
             and tuple(get(r, "features")[1:]) == GRID and get(r, "batch") == 1]
     found = {get(r, "features")[0]: r for r in sorted(mine, key=lambda r: r["what"])}
     if not found:

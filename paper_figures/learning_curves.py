@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fields import FieldError, get, number, plural
-from paper_figures.methods import METHODS, Row, mean_and_bars, most_common, of_kind, one_legend
+from paper_figures.methods import METHODS, Row, mean_and_bars, most_common, one_legend, rows_where
 from paper_figures.style import BLACK, GREY, PAGE
 
 TRUTHS = {"rotated": "rotated rectangles", "l": "L shapes", "axis-aligned": "axis-aligned rectangles"}
@@ -45,7 +45,7 @@ def select(rows: list[Row]) -> list[Row]:
     Raises:
         FieldError: there is none with a map.
     """
-    mine = of_kind(rows, "training", supervision="label")
+    mine = rows_where(rows, "training", supervision="label")
     found = [r for truth in dict.fromkeys(get(r, "truth") for r in mine)
              for r in most_common([r for r in mine if r["truth"] == truth], _FREE)]
     if not any(get(r, "method") not in LEFT_OUT for r in found):

@@ -65,7 +65,7 @@ def method_look(name: str) -> Look:
     return METHODS[known]
 
 
-def of_kind(rows: Iterable[Row], kind: str, **where: Any) -> list[Row]:
+def rows_where(rows: Iterable[Row], kind: str, **where: Any) -> list[Row]:
     """The rows of a kind whose fields have these values.
 
     Raises:

@@ -124,7 +124,8 @@ def load(entry: Entry, folder: str | Path, strict: bool = True) -> Reading | Non
         if not reading.rows:
             raise RowsError("; ".join((f"{path}: no complete row", *reading.notes[:3])))
     return Reading([row for r in readings for row in r.rows],
-                   tuple(note for r in readings for note in r.notes))
+                   tuple(note for r in readings for note in r.notes),
+                   tuple(note for r in readings for note in r.damaged))
 
 
 def load_rows(entry: Entry, folder: str | Path) -> list[Any] | None:

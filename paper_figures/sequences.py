@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fields import FieldError, get, number
-from paper_figures.methods import METHODS, Row, mean_and_bars, of_kind, one_legend
+from paper_figures.methods import METHODS, Row, mean_and_bars, one_legend, rows_where
 from paper_figures.style import BLACK, PAGE
 from theory.claims.ledger_6_trained import variant_of
 
@@ -33,7 +33,7 @@ def select(rows: list[Row]) -> dict[str, list[Row]]:
     Raises:
         FieldError: there is none, or a variant without a look.
     """
-    mine = [r for r in of_kind(rows, "training", experiment="sequences")
+    mine = [r for r in rows_where(rows, "training", experiment="sequences")
             if get(r, "sequences", None) is not None]
     found = {name: [r for r in mine if variant_of(r) == name] for name in METHODS}
     known = [r for runs in found.values() for r in runs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from paper_figures.fields import FieldError, get, number
-from paper_figures.methods import Row, method_look, of_kind
+from paper_figures.methods import Row, method_look, rows_where
 from paper_figures.tables import Table
 
 WHAT = {
@@ -48,7 +48,7 @@ def table(rows: list[Row]) -> Table:
 
 def select(rows: list[Row]) -> list[Row]:
     """The timings that the table shows, in its order."""
-    mine = [r for r in of_kind(rows, "latency") if get(r, "what") in WHAT]
+    mine = [r for r in rows_where(rows, "latency") if get(r, "what") in WHAT]
     if not mine:
         raise FieldError(f"no timings of {', '.join(WHAT)}")
     return sorted(mine, key=lambda r: list(WHAT).index(r["what"]))
@@ -71,7 +71,7 @@ def caption(rows: list[Row]) -> str:
                          for h in ("rectangle-light", "rectangle-paper"))
         text += f"Overhead on MobileNetV3-large at {batch} images: {cost}. ".replace(
             " 1 images", " 1 image")
-    for row in (r for r in of_kind(rows, "latency") if r.get("what") == "ShapeField"):
+    for row in (r for r in rows_where(rows, "latency") if r.get("what") == "ShapeField"):
         side = " x ".join(map(str, get(row, "image")))
         text += (f"ShapeField renders {number(row, 'images_per_second_median'):,.0f} images of {side} "
                  "pixels a second (median). ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paper_figures.fields import get, number
-from paper_figures.methods import Row, of_kind
+from paper_figures.methods import Row, rows_where
 from paper_figures.tables import Table
 from sims.bench_report import duration
 
@@ -14,7 +14,7 @@ def table(rows: list[Row]) -> Table:
     Raises:
         FieldError: no rows of the bench, or one without its numbers.
     """
-    found = of_kind(rows, "supremum-speed")
+    found = rows_where(rows, "supremum-speed")
     sides = sorted({int(number(r, "side")) for r in found})
     cells = {(get(r, "family"), get(r, "solver"), r["side"]): r for r in found}
     families = list(dict.fromkeys(family for family, _, _ in cells))
@@ -29,7 +29,7 @@ def table(rows: list[Row]) -> Table:
 
 def caption(rows: list[Row]) -> str:
     """How times were taken, whether all solvers agree, and by how much ours is faster."""
-    found = of_kind(rows, "supremum-speed")
+    found = rows_where(rows, "supremum-speed")
     counts = [int(number(r, "matrices")) for r in found]
     cpus = sorted({str(get(r, "cpu")) for r in found})
     wrong = [get(r, "key") for r in found if get(r, "agree") is False]

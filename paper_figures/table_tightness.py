@@ -17,10 +17,7 @@ NONE = "–"
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """The mean upper end of each bound, for each law and N."""
-    found = {(get(r, "law"), get(r, "n"), get(r, "bound")): r for r in rows
-             if r.get("part") == "held-out" and get(r, "delta") == DELTA and get(r, "side") == "upper"
-             and get(r, "order") == "drawn"}
-    lines = []
+    found, lines = _found(rows), []
     for (law, n), name in LAWS.items():
         here = {b: found[law, n, b] for b in BOUNDS if (law, n, b) in found}
         if not here:
@@ -34,9 +31,20 @@ def table(rows: list[dict[str, Any]]) -> Table:
 
 def caption(rows: list[dict[str, Any]]) -> str:
     """What the numbers are."""
-    repeats = {int(get(r, "repeats")) for r in rows if r.get("part") == "held-out"
-               and (r.get("law"), r.get("n")) in LAWS and r.get("delta") == DELTA}
-    return (f"Mean of the upper ends at δ = {DELTA:g} on N held-out losses, over "
-            f"{min(repeats)} samples or more each (simulation coverage); no error bars: the standard "
-            "errors are below the last digit. The last column is the confidence term of Theorem 3 "
-            f"alone. Clopper-Pearson takes losses that are 0 or 1 ({NONE}: they are not).")
+    drawn: dict[int, set[str]] = {}
+    for (law, n, bound), row in _found(rows).items():
+        if (law, n) in LAWS and bound in BOUNDS:
+            drawn.setdefault(int(number(row, "repeats")), set()).add(bound)
+    samples = " and ".join(f"{repeats} ({', '.join(BOUNDS[b] for b in BOUNDS if b in drawn[repeats])})"
+                           for repeats in sorted(drawn))
+    return (f"Mean of the upper ends at δ = {DELTA:g} on N held-out losses, over {samples} samples "
+            "each (simulation coverage); no error bars: the rows hold no standard errors of these "
+            "means. The last column is the confidence term of Theorem 3 alone. Clopper-Pearson takes "
+            f"losses that are 0 or 1 ({NONE}: they are not).")
+
+
+def _found(rows: list[dict[str, Any]]) -> dict[tuple[str, int, str], dict[str, Any]]:
+    """The rows of upper ends in the order drawn, by law, N and bound."""
+    return {(get(r, "law"), get(r, "n"), get(r, "bound")): r for r in rows
+            if r.get("part") == "held-out" and get(r, "delta") == DELTA and get(r, "side") == "upper"
+            and get(r, "order") == "drawn"}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from paper_figures.fields import FieldError, get, number, plural
-from paper_figures.methods import Row, of_kind
+from paper_figures.methods import Row, rows_where
 from paper_figures.tables import Table
 
 ORDER = ("rectangle", "rectangle-softargmax", "rectangle-light", "rectangle-paper", "positionwise",
@@ -42,7 +42,7 @@ def table(rows: list[Row]) -> Table:
 def cells(rows: list[Row]) -> dict[Cell, list[Row]]:
     """Rows by method, supervision, truth and N; Grad-CAM's maps count as a method."""
     out: dict[Cell, list[Row]] = defaultdict(list)
-    for row in of_kind(rows, "training"):
+    for row in rows_where(rows, "training"):
         key = tuple(get(row, name) for name in ("method", "supervision", "truth", "n"))
         if key[0] not in ORDER:
             raise FieldError(f"row {row.get('key', '?')!r}: a method is one of {', '.join(ORDER)}, got "
@@ -57,7 +57,7 @@ def cells(rows: list[Row]) -> dict[Cell, list[Row]]:
 def caption(rows: list[Row]) -> str:
     """What the columns are, and over how many runs."""
     found = cells(rows)
-    runs = len(of_kind(rows, "training"))
+    runs = len(rows_where(rows, "training"))
     tests = sorted({int(number(r, "n_test")) for mine in found.values() for r in mine})
     return (f"All {plural(runs, 'run')} of the experiments on labels and on masks: mean over the "
             "seeds, in brackets the smallest and the largest (no other error bars). Missing rates and "

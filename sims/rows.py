@@ -110,10 +110,12 @@ class Reading:
         rows: the last row of every key, in the order of the lines.
         notes: what was left out or is mixed, each with file and line; empty for a file that is whole
             and of one version.
+        damaged: those of the notes that tell of a damaged line, which was left out.
     """
 
     rows: list[Row]
     notes: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
 
 def read_rows(path: str | Path) -> list[Row]:
@@ -141,6 +143,7 @@ def scan_rows(path: str | Path, strict: bool = True) -> Reading:
     """
     rows: dict[str, Row] = {}
     notes: list[str] = []
+    damaged: list[str] = []
     lines = Path(path).read_text(encoding="utf-8", errors="replace").split("\n")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -154,12 +157,13 @@ def scan_rows(path: str | Path, strict: bool = True) -> Reading:
                     break
             if strict:
                 raise
-            notes.append(f"{error}; left out")
+            damaged.append(f"{error}; left out")
+            notes.append(damaged[-1])
             continue
         rows.pop(row["key"], None)
         rows[row["key"]] = Row(row)
         rows[row["key"]].place = f"{path}:{number}"
-    return Reading(list(rows.values()), (*notes, *_mixed(rows.values())))
+    return Reading(list(rows.values()), (*notes, *_mixed(rows.values())), tuple(damaged))
 
 
 def _row(line: str, place: str) -> dict[str, Any]:
@@ -171,7 +175,7 @@ def _row(line: str, place: str) -> dict[str, Any]:
     if not isinstance(row, dict) or not isinstance(row.get("key"), str):
         raise RowsError(f"{place}: a row is an object with a string 'key'")
     schema = row.get("schema")
-    if schema != SCHEMA:
+    if type(schema) is not int or schema != SCHEMA:  # True and 1.0 equal 1
         newer = isinstance(schema, int) and schema > SCHEMA
         raise RowsError(f"{place}: schema must be {SCHEMA}, got {schema!r}"
                         + (", written by a newer quadrat" if newer else ""))

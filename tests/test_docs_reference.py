@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,12 +16,13 @@ from docs.reference.__main__ import main
 from docs.reference.markup import protect, typeset
 from docs.reference.numbers import numbers
 from paper_figures.typeset import NotTypeset
+from tests.paper_figures.browser import binary
 from theory.claims.ledger import ledger
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("theory", "sims", "training", "paper_figures")
 FILES = [p for room in ROOMS for p in sorted((ROOT / room).rglob("*.py")) if p.name != "__main__.py"]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = binary()
 
 
 class Page(HTMLParser):

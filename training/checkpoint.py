@@ -216,9 +216,11 @@ def _read_part(pointer: Path, entry: Mapping[str, str]) -> bytes:
 
 
 def _remove_others(folder: Path, name: str, keep: set[str]) -> None:
-    pair = re.compile(rf"\.?{re.escape(name)}-\d{{8,}}-[0-9a-f]{{16}}\.(safetensors|pt)(\.part)?")
+    """Older pairs, and what a killed process left of its files (:func:`sims.files.write_whole`)."""
+    pair = rf"{re.escape(name)}-\d{{8,}}-[0-9a-f]{{16}}\.(safetensors|pt)"
+    other = re.compile(rf"{pair}|\.({pair}|{re.escape(name)}\.json)\.\d+\.part")
     for path in folder.iterdir():
-        if pair.fullmatch(path.name) and path.name not in keep:
+        if other.fullmatch(path.name) and path.name not in keep:
             path.unlink(missing_ok=True)
 
 

@@ -16,13 +16,14 @@ from sims.supremum import extremes_of
 from theory.bounds.occam import log_size_of_constant_masks
 from theory.families import AllMasks, Family, Rectangles
 from theory.rates import missing_rate
+from training.config import RECTANGLES
 from training.data import Part, Prepared
 from training.samples import IGNORED
 
 
 def family_of(method: str, height: int, width: int) -> Family:
     """Axis-aligned rectangles for methods of rectangles, all masks (the empty one too) for others."""
-    if method.startswith("rectangle"):
+    if method in RECTANGLES:
         return Rectangles(height, width)
     return AllMasks(height, width, empty=True)
 

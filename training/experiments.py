@@ -38,7 +38,7 @@ class Experiment:
     """One question to trained networks.
 
     Args:
-        letter, name: as in the issue of the paper's plan and on the command line.
+        letter, name: as in ``docs/training.md`` and on the command line.
         question: in a sentence.
         file: its rows, without ``.jsonl``.
     """

@@ -20,7 +20,7 @@ from sims.rows import read_rows
 from theory.rates import fitting_rate, missing_rate
 from training.attention import AttentionMap
 from training.checkpoint import CheckpointError
-from training.config import RunConfig, as_dict, digest, from_dict
+from training.config import RECTANGLES, RunConfig, as_dict, digest, from_dict
 from training.data import Prepared, data_of, prepare
 from training.experiments import EXPERIMENTS
 from training.fit import one_thread
@@ -167,7 +167,7 @@ def _config(folder: Path) -> RunConfig:
 
 
 def _one_rectangle(config: RunConfig) -> bool:
-    return (config.method.startswith("rectangle") and config.count == 1
+    return (config.method in RECTANGLES and config.count == 1
             and config.shape == "rectangle")
 
 

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from theory.bounds.contraction import SIGMOID_SLOPE, norm_on_grid, ramp_missing_rate
+from theory.bounds.evidence import LEAST_NORM
 from theory.bounds.lipschitz import rectangle_constants
 from theory.rates import missing_rate
 from training.attention_base import AttentionMap, set_scale
@@ -97,7 +98,7 @@ def quantised(
     coarse, nats = copy.deepcopy(net), 0.0
     with torch.no_grad():
         for weight in _weights(coarse, config).values():
-            reach, paid = norm_on_grid(max(float(weight.abs().max()), 2.0**-20))
+            reach, paid = norm_on_grid(max(float(weight.abs().max()), LEAST_NORM))
             weight.copy_(rounded(weight, float(reach), bits))
             nats += float(paid)
     rates = {name: _mean(coarse, part, chosen, lambda found, masks: _rate(found.hard_mask(), masks))

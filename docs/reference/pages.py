@@ -14,6 +14,7 @@ from docs.reference.layout import first_paragraph, listed, set_up
 from docs.reference.markup import typeset
 from docs.reference.numbers import numbers, sort_key
 from paper_figures.typeset import NotTypeset
+from sims.files import write_whole
 from theory.claims.ledger import ledger
 from theory.claims.model import Claim
 
@@ -119,4 +120,4 @@ def _save(path: Path, name: str, html: str) -> None:
         text = typeset(html)
     except NotTypeset as error:
         raise NotTypeset(f"{name}: {error}") from error
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text.encode("utf-8"))

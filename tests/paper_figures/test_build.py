@@ -83,13 +83,25 @@ def test_force_and_another_format_build_and_keep_what_is_there(out, capsys):
         "fig02_window.png", "fig02_window.svg", "fig10_sigmoids.png", "fig10_sigmoids.svg", "manifest.json"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 2}', '{"schema": 1, "files": []}',
-                                  '{"schema": 1, "files": {"fig02_window.png": {}}}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 3}', '{"schema": 2, "files": []}',
+                                  '{"schema": 2, "files": {"fig02_window.png": {}}}',
+                                  '{"schema": 2, "files": {"fig02_window.png": [], "fig10_sigmoids.png": 1}}'])
 def test_a_manifest_that_says_nothing_means_build_all(out, text, capsys):
     (out.path / building.MANIFEST).write_text(text)
     capsys.readouterr()
     assert out.run() == 0 and "2 written" in capsys.readouterr().out
     assert out.run() == 0 and "2 unchanged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("field,value", [
+    ("notes", None), ("damaged", None), ("notes", "note"), ("damaged", [1]), ("inputs", ""), ("output", "")])
+def test_a_record_that_lacks_its_notes_or_hashes_means_build_again(out, field, value, capsys):
+    path = out.path / building.MANIFEST
+    body = json.loads(path.read_text())
+    body["files"]["fig02_window.png"][field] = value
+    path.write_text(json.dumps(body))
+    capsys.readouterr()
+    assert out.run() == 0 and "1 written, 1 unchanged" in capsys.readouterr().out
 
 
 def test_other_versions_of_the_libraries_mean_build_again(out, monkeypatch, capsys):
@@ -107,7 +119,7 @@ def rows(tmp_path):
     return folder
 
 
-def test_other_rows_are_drawn_and_bad_rows_leave_the_old_figure(rows, tmp_path, capsys):
+def test_other_rows_are_drawn_and_damaged_lines_are_left_out(rows, tmp_path, capsys):
     path, file = tmp_path / "certificates.png", rows / "certificates.jsonl"
     run = ["build", "certificates", "fig02_window", "--rows", str(rows), "--out", str(tmp_path)]
     assert main(run) == 0
@@ -117,11 +129,14 @@ def test_other_rows_are_drawn_and_bad_rows_leave_the_old_figure(rows, tmp_path, 
     capsys.readouterr()
     assert main(run) == 1
     seen = capsys.readouterr()
-    assert f"certificates: {file}:3: not a JSON row" in seen.err and path.read_bytes() == first
-    assert "fig02_window.png (unchanged)" in seen.out and "1 failed" in seen.out
+    assert seen.err.startswith(f"note: certificates: {file}:3: not a JSON row") and "left out" in seen.err
+    assert "fig02_window.png (unchanged)" in seen.out and "1 written, 1 unchanged, 0 failed" in seen.out
+    damaged = path.read_bytes()
+    file.write_text("".join(lines[:2] + lines[3:]))
+    assert main(run) == 0 and path.read_bytes() == damaged  # the picture of the other lines
 
     file.write_text("".join(lines))
-    assert main(run) == 0 and "2 unchanged" in capsys.readouterr().out  # as it was: nothing to do
+    assert main(run) == 0 and path.read_bytes() == first
 
     k = next(i for i, text in enumerate(lines) if json.loads(text)["method"] == "rectangle")
     row = json.loads(lines[k])
@@ -137,6 +152,46 @@ def test_an_unfinished_end_is_drawn_and_said(rows, tmp_path, capsys):
     last = len(file.read_text().splitlines())
     assert main(["build", "certificates", "--rows", str(rows), "--out", str(tmp_path)]) == 0
     assert f"note: certificates: {file}:{last}: the last line is unfinished" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage,code", [
+    (lambda lines: [*lines[:-1], lines[-1][:-30]], 0),
+    (lambda lines: [*lines[:-1], lines[-1].replace('"version": "', '"version": "9.')], 0),
+    (lambda lines: [lines[0], "{\n", *lines[1:]], 1),
+    (lambda lines: [lines[0], '{"key": "a", "schema": 1.0}\n', *lines[1:]], 1)])
+def test_notes_are_said_again_when_nothing_changed(rows, tmp_path, damage, code, capsys):
+    """Also of rows that were moved, and with the same exit code."""
+    file = rows / "certificates.jsonl"
+    file.write_text("".join(damage(file.read_text().splitlines(keepends=True))))
+    run = ["build", "certificates", "--out", str(tmp_path / "out"), "--rows"]
+    assert main([*run, str(rows)]) == code
+    first = capsys.readouterr().err
+    assert first.count("\n") == 1 and first.startswith(f"note: certificates: {file}:")
+    assert main([*run, str(rows)]) == code
+    seen = capsys.readouterr()
+    assert "0 written, 1 unchanged" in seen.out and seen.err == first
+    rows.rename(tmp_path / "moved")
+    assert main([*run, str(tmp_path / "moved")]) == code
+    seen = capsys.readouterr()
+    assert "0 written, 1 unchanged" in seen.out and seen.err == first.replace(str(rows), str(tmp_path / "moved"))
+
+
+def test_after_a_failure_the_earlier_picture_is_there_and_said(rows, tmp_path, capsys):
+    path, file = tmp_path / "certificates.png", rows / "certificates.jsonl"
+    run = ["build", "certificates", "--rows", str(rows), "--out", str(tmp_path)]
+    good = file.read_text()
+    assert main(run) == 0
+    first, lines = path.read_bytes(), good.splitlines(keepends=True)
+    for bad, words in (("{\n" * 3, "no complete row"), ("".join(["{\n", *(
+            json.dumps({k: v for k, v in json.loads(t).items() if k != "test"}) + "\n" for t in lines)]), "'test")):
+        file.write_text(bad)
+        capsys.readouterr()
+        assert main(run) == 1
+        seen = capsys.readouterr()
+        assert words in seen.err and f"{file}:1: not a JSON row" in seen.err and path.read_bytes() == first
+        assert seen.out.startswith(f"{path} (of an earlier build, kept)\n0 written, 0 unchanged, 1 failed")
+    path.unlink()
+    assert main(run) == 1 and capsys.readouterr().out.startswith("0 written")  # there is none to speak of
 
 
 @pytest.mark.parametrize("field", ["test", "train", "method"])

@@ -7,7 +7,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from paper_figures.fields import FieldError
-from paper_figures.methods import METHODS, mean_and_bars, method_look, most_common, of_kind, one_legend
+from paper_figures.methods import (
+    METHODS,
+    mean_and_bars,
+    method_look,
+    most_common,
+    one_legend,
+    rows_where,
+)
 from training.config import METHODS as TRAINED
 
 
@@ -30,11 +37,11 @@ def test_unknown_methods_are_named():
 
 def test_rows_of_a_kind():
     rows = [{"kind": "a", "n": 1, "key": "x"}, {"kind": "a", "n": 2, "key": "y"}, {"kind": "b", "key": "z"}]
-    assert of_kind(rows, "a") == rows[:2] and of_kind(rows, "a", n=2) == rows[1:2]
+    assert rows_where(rows, "a") == rows[:2] and rows_where(rows, "a", n=2) == rows[1:2]
     with pytest.raises(FieldError, match="no rows of kind 'a', n 3"):
-        of_kind(rows, "a", n=3)
+        rows_where(rows, "a", n=3)
     with pytest.raises(FieldError, match="'z' lacks the field 'n'"):
-        of_kind(rows, "b", n=3)
+        rows_where(rows, "b", n=3)
 
 
 def test_the_most_common_configuration():

@@ -36,3 +36,17 @@ def test_what_is_missing_is_named(rows):
     with pytest.raises(FieldError, match="no rows of part 'held-out' with law 'beta 2 18' and n 1000"):
         table_tightness.table([r for r in rows if not (r.get("law") == "beta 2 18" and r["n"] == 1000)])
     assert "δ = 0.05" in table_tightness.caption(rows)
+
+
+def test_the_caption_counts_the_samples_of_its_rows_and_claims_no_more(rows):
+    mine = [r for r in rows if r.get("part") == "held-out" and r["delta"] == 0.05 and r["side"] == "upper"
+            and r["order"] == "drawn" and (r["law"], r["n"]) in table_tightness.LAWS]
+    few = {r["repeats"] for r in mine if r["bound"] == "betting"}
+    many = {r["repeats"] for r in mine if r["bound"] != "betting"}
+    text = table_tightness.caption(rows)
+    assert f"over {min(few)} (betting) and {max(many)} (Hoeffding, kl, Clopper-Pearson, Maurer-Pontil) samples" in text
+    assert len(few) == len(many) == 1 and "last digit" not in text and "no error bars" in text
+    changed = [{**r, "repeats": 7} if r in mine else r for r in rows]
+    assert "over 7 (Hoeffding, kl, Clopper-Pearson, Maurer-Pontil, betting) samples" in table_tightness.caption(changed)
+    with pytest.raises(FieldError, match="'repeats'"):
+        table_tightness.caption([{k: v for k, v in r.items() if k != "repeats"} for r in mine])

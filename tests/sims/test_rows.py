@@ -55,7 +55,8 @@ def test_mixed_versions_are_said_with_the_line_where_each_begins(tmp_path):
 @pytest.mark.parametrize("schema,words", [
     (SCHEMA + 1, f"schema must be {SCHEMA}, got {SCHEMA + 1}, written by a newer quadrat"),
     (0, f"schema must be {SCHEMA}, got 0"), ("1", f"schema must be {SCHEMA}, got '1'"),
-    (None, f"schema must be {SCHEMA}, got None"),
+    (None, f"schema must be {SCHEMA}, got None"), (True, f"schema must be {SCHEMA}, got True"),
+    (float(SCHEMA), f"schema must be {SCHEMA}, got {float(SCHEMA)}"),
 ])
 def test_another_schema_is_an_error_with_file_and_line(tmp_path, schema, words):
     path = tmp_path / "a.jsonl"

@@ -255,6 +255,18 @@ def test_the_first_one_is_lost_whole_or_not_at_all(tmp_path, monkeypatch):
         assert whole(load(folder, "a")) == 3 and len(list(folder.iterdir())) == 3
 
 
+def test_what_a_killed_process_left_goes_and_what_others_have_stays(tmp_path):
+    put(tmp_path, 1)
+    stem = f"a-00000001-{'0' * 16}"
+    left = [f".{stem}.pt.77.part", f".{stem}.safetensors.8.part", ".a.json.77.part", f"{stem}.pt"]
+    others = [f".b{stem}.pt.77.part", ".b.json.77.part", "a.json.77.part", f".{stem}.pt.x.part", ".a.jsonl"]
+    for name in left + others:
+        (tmp_path / name).write_bytes(b"half")
+    put(tmp_path, 2)
+    names = {p.name for p in tmp_path.iterdir()}
+    assert not names & set(left) and names >= set(others) and len(names) == 3 + len(others)
+
+
 def test_every_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
     put(tmp_path, 1)
     calls = []

@@ -34,6 +34,7 @@ from training.last_layer import (
     refit,
     rounded,
 )
+from training.samples import IGNORED
 
 
 def config_of(method, **changes):
@@ -249,6 +250,31 @@ def test_the_best_constant_is_the_best(method):
     assert found["log_size"] == pytest.approx(math.log(family.size)) and found["n_samples"] == 17
     assert family_of(method, 8, 8).size == family.size and found["family"] == repr(family)
     assert extremes_of(family, truths.astype(np.int64).sum(axis=0)).exact and 0 <= found["test"] <= 1
+
+
+@pytest.mark.parametrize("method", ["rectangle", "positionwise"])
+def test_ignored_positions_count_in_no_rate_of_the_best_constant(method):
+    """Against plain counts of the positions where the best mask and a truth with zeros differ."""
+    data, draw = prepare(config_of(method)), torch.Generator().manual_seed(3)
+    for part in (data.train, data.test):
+        ignored = torch.rand(part.held.masks[::2].shape, generator=draw).repeat_interleave(2, dim=0)[:part.n] < 0.3
+        if part.n % 2:
+            ignored[-1] = False  # an odd number of images counts everywhere: no ties
+        part.hold(dataclasses.replace(part.held, masks=part.held.masks.masked_fill(ignored, IGNORED)))
+    found, (truths, tests) = best_constant(method, data), (p.all_masks().numpy() for p in (data.train, data.test))
+    height, width = truths.shape[1:]
+    score = truths.astype(int).sum(axis=0)
+    if method == "rectangle":
+        members = np.stack(list(Rectangles(height, width))).astype(int)
+        scores = (members * score).sum(axis=(1, 2))
+        best = members[scores == scores.max()]
+    else:
+        assert (score != 0).all()
+        best = np.where(score > 0, 1, -1)[None]
+    rates = [[np.mean([(b != t)[t != 0].mean() for t in masks]) for masks in (truths, tests)] for b in best]
+    assert any(np.allclose((found["empirical"], found["test"]), rate, rtol=0, atol=1e-12) for rate in rates)
+    wrong = np.mean([(best[0] != t).mean() for t in tests])
+    assert abs(found["test"] - wrong) > 0.01  # the zeros are many enough to be seen
 
 
 def test_large_networks_have_classes_and_no_posteriors(monkeypatch):

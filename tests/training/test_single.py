@@ -118,7 +118,7 @@ def test_truncated_files_are_named(finished, tmp_path):
 
 
 def test_killed_and_resumed_is_bitwise_the_same(tmp_path):
-    """2k steps == k steps, kill -9, the rest: the issue's words with k = 100 or so."""
+    """2k steps == k steps, kill -9, the rest, with k = 100 or so."""
     long = ["steps=200", "starts=1", "n=64"]
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     subprocess.run(command(whole, *long, every=20), cwd=ROOT, check=True, capture_output=True,
