@@ -1,4 +1,4 @@
-"""The planted errors of the report, its instrument, and the reference of names."""
+"""The planted errors of the report, its instrument, the reference of names, and files written whole."""
 
 from __future__ import annotations
 
@@ -55,4 +55,20 @@ PLANTS = [
           'inner = ()', 'tests/test_docs_reference.py'),
     Plant('docs/reference/templates/theme.css', '--muted: #545d68',
           '--muted: #949da8', 'tests/test_docs_reference.py'),
+    Plant('training/constant.py', 'where=truths != IGNORED',
+          'where=truths != 7', 'tests/training/test_last_layer.py'),
+    Plant('sims/files.py', '.{os.getpid()}.part',
+          '.part', 'tests/sims/test_files.py'),
+    Plant('sims/files.py', 'except BaseException:',
+          'except OSError:', 'tests/sims/test_files.py'),
+    Plant('sims/rows.py', 'type(schema) is not int or schema != SCHEMA',
+          'schema != SCHEMA', 'tests/sims/test_rows.py'),
+    Plant('paper_figures/build.py', 'load(entry, rows, strict=False)',
+          'load(entry, rows)', 'tests/paper_figures/test_build.py'),
+    Plant('paper_figures/build.py', 'note.removeprefix(here)',
+          'note', 'tests/paper_figures/test_build.py'),
+    Plant('paper_figures/build.py', 'tuple(p for p in paths if p.is_file())',
+          '()', 'tests/paper_figures/test_build.py'),
+    Plant('paper_figures/registry.py', 'for note in r.damaged',
+          'for note in ()', 'tests/paper_figures/test_build.py'),
 ]
