@@ -275,6 +275,23 @@ def test_a_figure_that_raises_does_not_cost_the_page(tmp_path, monkeypatch):
     assert "ZeroDivisionError" in text and len(report.broken) == 1 and len(Page(text).alts) == 4 + 2
 
 
+@pytest.mark.parametrize("field", ["grid", "method", "floor", "train_areas", "config"])
+def test_one_odd_row_does_not_cost_the_page(tmp_path, field):
+    run = fill(tmp_path / "run")
+    for odd in (..., ["a", 1]):
+        rows = training_rows()
+        rows[0] = {k: v for k, v in {**rows[0], field: odd}.items() if v is not ...}
+        write(run / "training.jsonl", rows)
+        with few(("fig02_window", "bound_vs_data")):
+            text = write_report(run, tmp_path / "out", tmp_path).path.read_text()
+        assert 'id="figure-bound_vs_data"' in text and 'id="figure-fig02_window"' in text
+        part = text[text.index('id="figure-bound_vs_data"'):]
+        part = part[:part.index("</figure>")]
+        assert "Missing." in part or "Incomplete." in part or "state " in part
+        if field == "grid":
+            assert "<img" in part and "Incomplete." in part
+
+
 def test_tables_are_tables(tmp_path, monkeypatch):
     from types import SimpleNamespace
 
