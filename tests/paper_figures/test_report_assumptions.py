@@ -114,8 +114,9 @@ def test_a_row_that_lacks_what_is_counted_makes_the_premise_unknown(field):
 
 def test_in_a_regime_a_small_loss_is_one_near_the_oracles():
     run = trained(train__loss=0.25)
-    run["regime"] = "hard"
-    oracle = {**trained(method="oracle", train__loss=0.2), "regime": "hard"}
+    run |= {"experiment": "regimes", "regime": "hard"}
+    oracle = {**trained(method="oracle", train__loss=0.2), "experiment": "regimes", "regime": "hard"}
+    assert states({**run, "experiment": "grid"}, oracle)["(H1)"] == UNKNOWN
     assert states(run)["(H1)"] == UNKNOWN and states(run, oracle)["(H1)"] == MET
     assert states(run, {**oracle, "regime": "easy"})["(H1)"] == UNKNOWN
 

@@ -119,6 +119,10 @@ def test_committed_tables_fit_the_printed_page_and_their_classes_show(chromium, 
                              "d.querySelectorAll('thead th').length])")
     assert len(wide) == len(TABLES) and max(columns for *_, columns in wide) >= 12
     assert all(needed <= given <= PAPER for needed, given, _ in wide), wide
+    split = ("[...document.querySelectorAll('.data td.number, .data tbody th')].filter(c => {"
+             "const r = document.createRange(); r.selectNodeContents(c); return r.getClientRects().length > 1 "
+             "&& /^[+−]?[\\w.,]+$/.test(c.textContent)}).map(c => c.textContent)")
+    assert chromium.evaluate(split) == []  # no number, no single word goes over two lines
     chromium.view(**WIDE)
     assert chromium.evaluate("[...document.querySelectorAll('.data .number')].every(c => "
                              "getComputedStyle(c).textAlign === 'right')")
