@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -74,25 +75,30 @@ def _draw(entry: Entry, rows: list[Any] | None, label: str, notes: tuple[str, ..
     try:
         (caption, *shown), used, gaps = attempt(
             lambda usable: (module.caption(usable), *_show(entry, module, usable)), rows)
+        drawn = drawn_rows(module, used)
+        asked, told = tuple(checks(drawn)), facts(drawn)
     except Exception as error:  # one figure's failure is no reason to lose the page
         return Drawing(entry, label, missing=f"{label}: not drawn, {explain(error, rows)}", notes=notes,
                        broken=True)
     image, inches, table = shown
-    drawn = _drawn(module, used)
-    return Drawing(entry, label, caption, image, inches, table, tuple(checks(drawn)), facts(drawn),
-                   (*notes, *gaps), broken=damaged or bool(gaps))
+    return Drawing(entry, label, caption, image, inches, table, asked, told, (*notes, *gaps),
+                   broken=damaged or bool(gaps))
 
 
-def _drawn(module: Any, rows: list[Any] | None) -> list[Any] | None:
-    """The rows that a figure draws: those it selects, if it has a ``select(rows)``; else all."""
-    select = getattr(module, "select", None)
-    if rows is None or select is None:
+def drawn_rows(module: Any, rows: list[Any] | None) -> list[Any] | None:
+    """The rows that a figure draws: by its ``drawn(rows)``, else its ``select(rows)``, else all.
+
+    Raises:
+        TypeError: the module's function gives no list of rows.
+    """
+    choose = getattr(module, "drawn", None) or getattr(module, "select", None)
+    if rows is None or choose is None:
         return rows
-    try:
-        found = select(rows)
-    except (TypeError, ValueError):  # a select with other arguments
-        return rows
-    return found if isinstance(found, list) and all(isinstance(r, dict) for r in found) else rows
+    found = choose(rows)
+    if not isinstance(found, list) or not all(isinstance(r, dict) for r in found):
+        raise TypeError(f"{choose.__module__}.{choose.__name__} must give a list of rows, got "
+                        f"{type(found).__name__}")
+    return found
 
 
 def _show(entry: Entry, module: Any, rows: list[Any] | None) -> tuple[str, float, str]:
@@ -118,7 +124,7 @@ def facts(rows: Iterable[dict[str, Any]] | None) -> tuple[tuple[str, str], ...]:
     without = len(rows) - len(origin)
     if without:
         found.append(("no provenance", f"{without} of {plural(len(rows), 'row')}"))
-    seconds = [r["seconds"] for r in rows if isinstance(r.get("seconds"), int | float)]
+    seconds = [s for r in rows if isinstance(s := r.get("seconds"), int | float) and isfinite(s)]
     if seconds:
         found.append(("wall time", f"{_clock(sum(seconds))} in all, at most {_clock(max(seconds))} a "
                                    "row"))
@@ -133,7 +139,7 @@ def _files(rows: list[dict[str, Any]]) -> str:
 def _values(values: Iterable[Any], most: int = 6) -> str:
     """Distinct values in order, the later ones counted only."""
     found = list(dict.fromkeys(str(v) for v in values if v not in (None, "")))
-    if all(v.isdigit() for v in found):
+    if all(v.isascii() and v.isdigit() for v in found):
         found.sort(key=int)
     more = f" and {len(found) - most} more" if len(found) > most else ""
     return ("; " if any(" " in v for v in found) else ", ").join(found[:most]) + more

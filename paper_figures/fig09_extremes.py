@@ -21,6 +21,11 @@ def select(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return views_of(rows, "extremes")[0]
 
 
+def drawn(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that are drawn: the one."""
+    return [select(rows)]
+
+
 def groups(held: dict[str, Any]) -> list[list[int]]:
     """The numbers of the scenes: a list an end, in the order they are drawn in."""
     out = []

@@ -11,8 +11,9 @@ import numpy as np
 from paper_figures.certificates import DELTA, select
 from paper_figures.fields import get, number, plural
 from paper_figures.findings import METHODS, Finding, mean, span, status_of
+from paper_figures.methods import method_look
 from paper_figures.slack import largest
-from paper_figures.style import BLUE, COLUMN, ORANGE
+from paper_figures.style import COLUMN
 from theory.bounds.table import table
 
 ROWS = "certificates.jsonl"
@@ -24,7 +25,7 @@ SHOWN = {
     ("betting", "trained"): "held out,\nbetting",
     ("measured", ""): "measured",
 }
-LOOKS = {"rectangle": (BLUE, "o", -0.14), "positionwise": (ORANGE, "s", 0.14)}
+SHIFTS = {"rectangle": -0.14, "positionwise": 0.14}
 
 
 def values(rows: list[dict[str, Any]]) -> dict[str, dict[tuple[str, str], list[float]]]:
@@ -85,11 +86,12 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     found = values(rows)
     keys = [k for k in SHOWN if all(k in mine for mine in found.values())]
     for method, mine in sorted(found.items(), key=lambda item: list(METHODS).index(item[0])):
-        color, marker, shift = LOOKS[method]
+        look = method_look(method)
         middle = np.array([mean(mine[k]) for k in keys])
         bars = [middle - [min(mine[k]) for k in keys], [max(mine[k]) for k in keys] - middle]
-        ax.errorbar(middle, np.arange(len(keys)) + shift, xerr=np.maximum(bars, 0), fmt=marker,
-                    color=color, ms=5, capsize=2, elinewidth=0.8, label=METHODS[method])
+        ax.errorbar(middle, np.arange(len(keys)) + SHIFTS[method], xerr=np.maximum(bars, 0),
+                    fmt=look.marker, color=look.color, ms=5, capsize=2, elinewidth=0.8,
+                    label=METHODS[method])
     ax.axvline(1.0, color="0.35", lw=0.8, ls="--")
     ax.set(xscale="log", xlabel="missing rate, or bound on it", ylim=(len(keys) - 0.5, -0.5))
     ax.set_yticks(range(len(keys)), [SHOWN[k] for k in keys])

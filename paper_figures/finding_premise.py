@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from paper_figures.fields import FieldError, get, number, plural
-from paper_figures.findings import METHODS, Finding, mean
-from paper_figures.style import BLUE, COLUMN, GREEN, ORANGE
-from theory.claims.ledger_5_1_h1 import SMALL_LOSS, SMALL_MISS, finds_the_object, train_area
+from paper_figures.fields import FieldError, number, plural
+from paper_figures.findings import METHODS, Finding
+from paper_figures.h1 import OUTCOMES, of_regimes, outcomes, relative_miss
+from paper_figures.methods import method_look
+from paper_figures.style import COLUMN, GREEN
+from theory.claims.ledger_5_1_h1 import SMALL_LOSS, SMALL_MISS
+from theory.claims.ledger_5_1_trained import small_beside
 
 ROWS = "regimes.jsonl"
 CLAIMS = ("h1-regimes", "h1", "h1-random-labels")
-LOOKS = {"rectangle": (BLUE, "o"), "positionwise": (ORANGE, "^")}
 FLOOR = 1e-3
 """Excess losses below are drawn here: the axis is logarithmic."""
 LEAST = 0.05
@@ -21,42 +22,35 @@ LEAST = 0.05
 
 
 def runs(rows: list[dict[str, Any]], method: str) -> dict[str, list[dict[str, Any]]]:
-    """The runs of a method by kind of image.
+    """The runs of a method by kind of image, each with what its loss and missing rate are beside.
 
     Raises:
-        FieldError: none.
+        FieldError: none, or a run lacks a field of its missing rate relative to the empty map's.
     """
-    out: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        if get(row, "method", None) == method and get(row, "regime", None):
-            out[row["regime"]].append(row)
-    if not out:
+    found = of_regimes(rows, method)
+    if not found:
         raise FieldError(f"no rows of the method {method!r} with a regime")
-    return dict(out)
-
-
-def excess(row: dict[str, Any], oracle: Mapping[str, list[dict[str, Any]]]) -> float:
-    """The training loss, in nats above the mean of networks that are given the true masks there."""
-    base = [number(r, "train.loss") for r in oracle.get(row["regime"], ())]
-    return number(row, "train.loss") - (mean(base) if base else 0.0)
+    for mine in found.values():
+        for row in mine:
+            share(row)
+    return found
 
 
 def share(row: dict[str, Any]) -> float:
     """Training missing rate over that of the empty map, both above the family's floor."""
-    floor = (get(row, "floor", None) or 0.0) if row["method"].startswith("rectangle") else 0.0
-    return (number(row, "train.missing_rate") - floor) / (train_area(row) - floor)
+    return relative_miss(row, number(row, "train.missing_rate"))
+
+
+def excess(row: dict[str, Any], oracle: Mapping[str, list[dict[str, Any]]]) -> float:
+    """The training loss, in nats above the mean of networks that are given the true masks there."""
+    return number(row, "train.loss") - small_beside(oracle.get(row["regime"], ())) + SMALL_LOSS
 
 
 def sorted_kinds(rows: list[dict[str, Any]], method: str) -> dict[str, list[str]]:
-    """Kinds of image by what (H1) does there: ``all`` runs with a small loss find the object, ``some``,
-    ``none``; ``silent`` where no run reaches a small loss."""
-    oracle = runs(rows, "oracle") if any(r.get("method") == "oracle" for r in rows) else {}
-    out: dict[str, list[str]] = {"all": [], "some": [], "none": [], "silent": []}
-    for kind, mine in runs(rows, method).items():
-        found = [finds_the_object(r) for r in mine if excess(r, oracle) < SMALL_LOSS]
-        group = "all" if all(found) else "some" if any(found) else "none"
-        out[group if found else "silent"].append(kind)
-    return out
+    """Kinds of image by what (H1) does there, the keys of :data:`paper_figures.h1.OUTCOMES`."""
+    runs(rows, method)  # refuses rows without what is counted
+    said = outcomes(rows, method)
+    return {group: [kind for kind, what in said.items() if what == group] for group in OUTCOMES}
 
 
 def finding(rows: list[dict[str, Any]], statuses: Mapping[str, str]) -> Finding:
@@ -92,11 +86,12 @@ def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
 
 def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     """A point a run: loss above the oracle's, and missing rate over the empty map's."""
-    oracle = runs(rows, "oracle") if any(r.get("method") == "oracle" for r in rows) else {}
-    for method, (color, marker) in LOOKS.items():
+    oracle = of_regimes(rows, "oracle")
+    for method in METHODS:
+        look = method_look(method)
         mine = [r for found in runs(rows, method).values() for r in found]
         ax.plot([max(excess(r, oracle), FLOOR) for r in mine],
-                [max(share(r), LEAST) for r in mine], ls="", ms=4, marker=marker, color=color,
+                [max(share(r), LEAST) for r in mine], ls="", ms=4, marker=look.marker, color=look.color,
                 mfc="none", label=METHODS[method])
     ax.fill_between([FLOOR / 2, SMALL_LOSS], LEAST / 2, SMALL_MISS, color=GREEN, alpha=0.18, lw=0)
     ax.axvline(SMALL_LOSS, color="0.35", lw=0.8, ls="--")

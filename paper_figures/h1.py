@@ -55,6 +55,11 @@ def select(rows: list[Row]) -> list[Row]:
     return found
 
 
+def drawn(rows: list[Row]) -> list[Row]:
+    """The rows that are drawn: the trainings, and the regimes with the oracles beside them."""
+    return select(rows) + [r for r in _of_regimes(rows) if get(r, "method") in (*METHODS, "oracle")]
+
+
 def of_regimes(rows: list[Row], method: str) -> dict[str, list[Row]]:
     """The rows of the experiment on regimes by regime, one method that has a loss and a map."""
     out: dict[str, list[Row]] = defaultdict(list)

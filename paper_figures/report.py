@@ -105,12 +105,20 @@ def _page(
 
 
 def _tally(claims: list[dict[str, Any]]) -> dict[str, Any]:
-    """Claims by status and origin: ``lines`` hold ``(status, counts, total)``, one a status."""
+    """Claims by status and origin: ``lines`` hold ``(status, counts, total)``, one a status.
+
+    ``own`` is what the paper says itself, None without any; ``besides`` the other origins, one each.
+    """
     found = Counter((c["status"], c["origin"]) for c in claims)
     origins = [o for o in ledgers.ORIGINS if any(c["origin"] == o for c in claims)]
     lines = [(s, [found[s, o] for o in origins], sum(c["status"] == s for c in claims))
              for s in ledgers.STATUSES]
-    return {"origins": origins, "lines": [line for line in lines if line[2]],
+    apart = {o: {"words": ledgers.ORIGINS.get(o, o) or "of no stated origin",
+                 "total": sum(c["origin"] == o for c in claims),
+                 "lines": [(s, found[s, o]) for s in ledgers.STATUSES if found[s, o]]}
+             for o in dict.fromkeys((*origins, *(c["origin"] for c in claims)))}
+    return {"own": apart.pop("paper", None), "besides": list(apart.values()),
+            "origins": origins, "lines": [line for line in lines if line[2]],
             "totals": [sum(c["origin"] == o for c in claims) for o in origins]}
 
 

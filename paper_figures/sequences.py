@@ -43,6 +43,11 @@ def select(rows: list[Row]) -> dict[str, list[Row]]:
     return {name: runs for name, runs in found.items() if runs}
 
 
+def drawn(rows: list[Row]) -> list[Row]:
+    """The rows that are drawn."""
+    return [row for runs in select(rows).values() for row in runs]
+
+
 def plot(rows: list[Row], ax: Any) -> Any:
     """Draw all panels on one scale."""
     panels, found = np.asarray(ax, dtype=object).reshape(layout(rows)), select(rows)

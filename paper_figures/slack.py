@@ -44,6 +44,11 @@ CAUSES = {
 }
 
 
+def drawn(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that are drawn: those at the largest N."""
+    return largest(select(rows))
+
+
 def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
     """One column a method; below, the short bars once more, larger."""
     return 2, len({get(r, "method") for r in select(rows)})

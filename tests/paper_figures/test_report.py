@@ -61,12 +61,32 @@ def test_counts_are_computed(page):
     text, parsed, report = page
     counted = dict(found[::-1] for found in re.findall(
         r'class="number">(\d+)</span> <span class="badge ([a-z-]+)"', text))
-    assert counted == {"holds": "1", "unrefuted": "1", "refuted": "2", "vacuous": "1",
-                       "ill-posed": "1", "measured": "1", "unchecked": "1"}
+    assert counted == {"unrefuted": "1", "refuted": "2", "vacuous": "1", "ill-posed": "1",
+                       "measured": "1", "unchecked": "1"}  # the paper's own
     assert report.summary == ("8 claims: 1 holds, 1 unrefuted, 2 refuted, 1 vacuous, 1 ill-posed, "
                               "1 measured, 1 unchecked; 1 verdict changed")
     assert "1 verdict changed" in text and 'href="#claim-sec-4.3"' in text
     assert report.missing == () and report.broken == () and report.notes == ()
+
+
+def test_the_first_screen_leads_with_the_papers_own_statements(page, tmp_path):
+    text, _, _ = page
+    first = text[text.index("<header>"):text.index("</header>")]
+    assert "The paper makes 7 of them:" in first and "All 8" not in first[:first.index("counts")]
+    own = re.findall(r'data-status="([a-z-]+)" data-origin="paper"><span class="number">(\d+)<', first)
+    mine = [v for v in ledger()["verdicts"] if v["origin"] == "paper"]
+    assert dict(own) == {s: str(sum(v["status"] == s for v in mine)) for s in {v["status"] for v in mine}}
+    assert first.count('class="number"') == len(own)  # no other origin in the large numbers
+    assert first.index('class="counts"') < first.index('class="besides"')
+    assert re.search(r"Beside them, amended: <strong>1</strong> \(1 holds\)", first)
+
+    lone = ledger(verdicts=[verdict("a", "holds", origin="beyond"), verdict("b", "refuted", origin="")])
+    (tmp_path / "ledger.json").write_text(json.dumps(lone))
+    text = write_report(tmp_path, tmp_path, tmp_path).path.read_text()
+    first = text[text.index("<header>"):text.index("</header>")]
+    assert "No statement of the paper" in first and "class=\"number\"" not in first
+    assert "beyond the paper: <strong>1</strong> (1 holds)" in first
+    assert "of no stated origin: <strong>1</strong> (1 refuted)" in first
 
 
 def test_counts_by_origin_add_up(page):
@@ -253,6 +273,23 @@ def test_a_figure_that_raises_does_not_cost_the_page(tmp_path, monkeypatch):
     report = write_report(fill(tmp_path / "run"), tmp_path / "out", tmp_path)
     text = report.path.read_text()
     assert "ZeroDivisionError" in text and len(report.broken) == 1 and len(Page(text).alts) == 4 + 2
+
+
+@pytest.mark.parametrize("field", ["grid", "method", "floor", "train_areas", "config"])
+def test_one_odd_row_does_not_cost_the_page(tmp_path, field):
+    run = fill(tmp_path / "run")
+    for odd in (..., ["a", 1]):
+        rows = training_rows()
+        rows[0] = {k: v for k, v in {**rows[0], field: odd}.items() if v is not ...}
+        write(run / "training.jsonl", rows)
+        with few(("fig02_window", "bound_vs_data")):
+            text = write_report(run, tmp_path / "out", tmp_path).path.read_text()
+        assert 'id="figure-bound_vs_data"' in text and 'id="figure-fig02_window"' in text
+        part = text[text.index('id="figure-bound_vs_data"'):]
+        part = part[:part.index("</figure>")]
+        assert "Missing." in part or "Incomplete." in part or "state " in part
+        if field == "grid" and odd is ...:
+            assert "<img" in part
 
 
 def test_tables_are_tables(tmp_path, monkeypatch):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 
 from paper_figures.assumptions import ASKED, MET, NOT_MET, UNKNOWN, Check, checks
-from paper_figures.registry import COMMITTED
+from paper_figures.drawings import drawn_rows, facts
+from paper_figures.registry import COMMITTED, ENTRIES, load_rows
 from sims.rows import read_rows
 
 
@@ -80,6 +82,69 @@ def test_kinds_are_asked_apart_and_the_worst_counts():
 
 def test_nothing_is_asked_of_timings_or_of_no_rows():
     assert checks([{"kind": "supremum-speed", "key": "a", "side": 7}]) == checks(None) == checks([]) == []
+
+
+FIELDS = ("kind", "method", "supervision", "grid", "floor", "train", "train_areas", "config", "noise",
+          "targets_in_family", "predictors", "regime", "seconds", "provenance", "version", "seed")
+ODD = (..., None, "x", 3, -1.5, float("nan"), True, [], [3], ["a", 1], [0, 0], {}, {"loss": "small"})
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_one_odd_field_never_raises(field):
+    """``...``: the field is not there."""
+    for good in (trained(), {"kind": "theorem-1", "key": "b", "noise": "0", "grid": [7, 7],
+                             "targets_in_family": True, "predictors": "all"}):
+        for value in ODD:
+            bad = {k: v for k, v in {**good, field: value}.items() if v is not ...}
+            for rows in ([bad], [good, bad], [bad, good]):
+                assert all(c.state in (MET, NOT_MET, UNKNOWN) and c.why for c in checks(rows))
+                facts(rows)
+
+
+@pytest.mark.parametrize("field", ["grid", "floor", "train_areas"])
+def test_a_row_that_lacks_what_is_counted_makes_the_premise_unknown(field):
+    bad = trained()
+    del bad[field]
+    found = {c.assumption: c for c in checks([trained(), bad])}["(H1)"]
+    assert found.state == UNKNOWN and f"lacks the field '{field}'" in found.why
+    if field == "grid":
+        odd = {c.assumption: c for c in checks([trained(), trained(grid=["a", 1])])}
+        assert odd["(H1)"].state == odd["grid"].state == UNKNOWN and "1 of 2 rows" in odd["grid"].why
+
+
+def test_in_a_regime_a_small_loss_is_one_near_the_oracles():
+    run = trained(train__loss=0.25)
+    run |= {"experiment": "regimes", "regime": "hard"}
+    oracle = {**trained(method="oracle", train__loss=0.2), "experiment": "regimes", "regime": "hard"}
+    assert states({**run, "experiment": "grid"}, oracle)["(H1)"] == UNKNOWN
+    assert states(run)["(H1)"] == UNKNOWN and states(run, oracle)["(H1)"] == MET
+    assert states(run, {**oracle, "regime": "easy"})["(H1)"] == UNKNOWN
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if e.rows], ids=lambda e: e.name)
+def test_what_a_figure_draws_is_rows_of_its_files(entry):
+    rows = load_rows(entry, COMMITTED)
+    known = {id(r) for r in rows}
+    found = drawn_rows(entry.module(), rows)
+    assert found and all(id(r) in known for r in found)
+
+
+def test_rows_drawn_by_a_second_count():
+    def drawn(name):
+        return drawn_rows(ENTRIES[name].module(), load_rows(ENTRIES[name], COMMITTED))
+
+    assert len(drawn("fig09_extremes")) == 1
+    rows = load_rows(ENTRIES["slack"], COMMITTED)
+    assert {r["n"] for r in drawn("slack")} == {max(r["n"] for r in rows)}
+    assert {r["method"] for r in drawn("h1") if r["experiment"] == "regimes"} == {
+        "rectangle", "positionwise", "oracle"}
+    assert all(r["sequences"] for r in drawn("sequences"))
+    with pytest.raises(TypeError, match="list of rows, got dict"):
+        drawn_rows(SimpleNamespace(select=no_list), rows)
+
+
+def no_list(rows):
+    return {}
 
 
 def test_states_are_those_three():

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from paper_figures.instrument import PRESETS, SLIDERS
+from paper_figures.registry import TABLES
 from paper_figures.report import write_report
 from tests.paper_figures.browser import binary, browser
 from tests.paper_figures.make_report import few, fill
@@ -102,6 +103,31 @@ def test_no_complaint_no_request_no_sideways_scrolling(chromium, path, view):
     assert chromium.complaints() == []
     assert chromium.requests() == [path.resolve().as_uri()]
     assert chromium.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+PAPER = 718
+"""Pixels across A4 between Chromium's margins."""
+
+
+def test_committed_tables_fit_the_printed_page_and_their_classes_show(chromium, tmp_path):
+    run = fill(tmp_path / "run", with_rows=False)
+    with few(tuple(TABLES)):
+        made = Path(write_report(run, tmp_path / "out").path)
+    chromium.view(PAPER, 900, media="print")
+    chromium.open(made)
+    wide = chromium.evaluate("[...document.querySelectorAll('.data')].map(d => [d.scrollWidth, d.clientWidth, "
+                             "d.querySelectorAll('thead th').length])")
+    assert len(wide) == len(TABLES) and max(columns for *_, columns in wide) >= 12
+    assert all(needed <= given <= PAPER for needed, given, _ in wide), wide
+    split = ("[...document.querySelectorAll('.data td.number, .data tbody th')].filter(c => {"
+             "const r = document.createRange(); r.selectNodeContents(c); return r.getClientRects().length > 1 "
+             "&& /^[+−]?[\\w.,]+$/.test(c.textContent)}).map(c => c.textContent)")
+    assert chromium.evaluate(split) == []  # no number, no single word goes over two lines
+    chromium.view(**WIDE)
+    assert chromium.evaluate("[...document.querySelectorAll('.data .number')].every(c => "
+                             "getComputedStyle(c).textAlign === 'right')")
+    assert chromium.evaluate("(r => r.length > 0 && r.every(c => getComputedStyle(c).borderTopStyle === 'solid'))"
+                             "([...document.querySelectorAll('.data tr.rule > *')])")
 
 
 def test_the_page_may_not_ask_for_anything(page):

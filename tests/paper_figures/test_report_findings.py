@@ -17,6 +17,7 @@ from paper_figures.style import draw
 from sims.rows import read_rows
 from tests.paper_figures.make_report import fill, write
 from theory.bounds import theorem_1
+from theory.claims.ledger_5_1_h1 import finds_the_object
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +55,10 @@ def test_overlap_by_counting(committed):
     mine = {m: [r["test"]["iou"] for r in rows if (r["method"], r["supervision"], r["truth"], r["n"])
                 == (m, "label", "rotated", 4096)] for m in ("rectangle", "positionwise")}
     found = finding_maps.finding(rows, {})
-    assert found.number == f"{np.mean(mine['rectangle']):.2f}"
-    half = 2.7764451 * np.std(mine["positionwise"], ddof=1) / math.sqrt(5)  # t with 4 degrees of freedom
-    assert f"{np.mean(mine['positionwise']):.2f} ± {half:.2f}" in found.against and len(mine["rectangle"]) == 5
+    half = {m: 2.7764451 * np.std(v, ddof=1) / math.sqrt(5) for m, v in mine.items()}  # t, 4 degrees
+    told = {m: f"{np.mean(v):.2f} ± {half[m]:.2f}" for m, v in mine.items()}
+    assert found.number == told["rectangle"] and told["positionwise"] in found.against
+    assert {len(v) for v in mine.values()} == {5} and "finds the object better" in found.headline
     empty = np.mean([r["area_fraction"] for r in rows if r["truth"] == "rotated" and r["n"] == 4096
                      and r["method"] == "rectangle" and r["supervision"] == "label"])
     assert f"an empty map has {empty:.3f}" in found.text
@@ -67,6 +69,31 @@ def test_the_worse_map_is_not_called_better(committed):
     for row in rows:
         row["test"]["iou"] = 0.1 if row["method"] == "rectangle" else 0.5
     assert "no better" in finding_maps.finding(rows, {}).headline
+
+
+@pytest.mark.parametrize("shift,words", [(0.4, "finds the object better"), (-0.4, "no better"),
+                                         (0.05, "not shown"), (-0.05, "not shown")])
+def test_better_needs_intervals_that_are_apart(shift, words):
+    values = [0.4, 0.5, 0.6]  # half of the interval: 4.303 * 0.1 / sqrt(3) = 0.248
+    bigger = [v + 1.25 * shift for v in values]
+    assert words in finding_maps.verdict(bigger, values)
+    assert "not shown" in finding_maps.verdict(bigger[:2], values)
+    assert "not shown" in finding_maps.verdict([v + 0.49 for v in values], values)
+    assert finding_maps.verdict([v + 0.51 for v in values], values) == "finds the object better"
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda m: m.__name__)
+def test_methods_look_as_everywhere(module, committed):
+    from matplotlib.colors import to_hex
+
+    from paper_figures.methods import METHODS
+
+    axes = draw(module, committed[module.__name__]).axes[0]
+    handles, labels = axes.get_legend_handles_labels()
+    lines = {label: getattr(h, "lines", [h])[0] for h, label in zip(handles, labels, strict=True)}
+    for name, label in (("rectangle", "rectangle"), ("positionwise", "position-wise")):
+        assert to_hex(lines[label].get_color()) == to_hex(METHODS[name].color)
+        assert lines[label].get_marker() == METHODS[name].marker
 
 
 def test_the_premise_agrees_with_the_ledger(committed):
@@ -91,12 +118,13 @@ def test_the_premise_agrees_with_the_ledger(committed):
 def test_the_picture_shows_the_points_that_are_counted(committed):
     rows = committed["paper_figures.finding_premise"]
     axes = draw(finding_premise, rows).axes[0]
-    oracle = finding_premise.runs(rows, "oracle")
-    for line, method in zip(axes.get_lines(), finding_premise.LOOKS, strict=False):
+    beside = {k: np.mean([r["train"]["loss"] for r in rows if (r["method"], r["regime"]) == ("oracle", k)])
+              for k in {r["regime"] for r in rows}}
+    for line, method in zip(axes.get_lines(), finding_premise.METHODS, strict=False):
         x, y = line.get_data()
         low = (np.asarray(x) < finding_premise.SMALL_LOSS) & (np.asarray(y) < finding_premise.SMALL_MISS)
-        hits = sum(finding_premise.finds_the_object(r) for found in finding_premise.runs(rows, method).values()
-                   for r in found if finding_premise.excess(r, oracle) < finding_premise.SMALL_LOSS)
+        hits = sum(finds_the_object(r) for k, found in finding_premise.runs(rows, method).items()
+                   for r in found if r["train"]["loss"] - beside[k] < finding_premise.SMALL_LOSS)
         assert low.sum() == hits > 0
 
 
