@@ -14,8 +14,6 @@ MODULES = ("finding_bound", "finding_maps", "finding_premise")
 """In the order of the page.  Each is a figure's module with ``ROWS`` (a file's name), ``CLAIMS`` (ids)
 and ``finding(rows, statuses)``."""
 
-METHODS = {"rectangle": "rectangle", "positionwise": "position-wise"}
-
 
 @dataclass(frozen=True)
 class Finding:

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from training.config import RECTANGLES, RunConfig
+from theory.methods import RECTANGLES
+from training.config import RunConfig
 from training.shapes import REGIMES, ShapesConfig
 
 PRESETS = ("smoke", "quick", "cpu", "long", "gpu")

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from theory.lazy import lazy
 
+DELTA = 0.05
+"""The level of a bound where none is asked for, and that of the figures and tables."""
+
 _HOME = {
     "theory.bounds.all_functions": (
         "ASSUMPTIONS", "adversary_risk", "ceiling", "confidence_term", "sharp_bound", "theorem_1",
@@ -37,3 +40,4 @@ _HOME = {
     "theory.bounds.evidence": ("Evidence",),
 }
 __getattr__, __all__ = lazy(__name__, _HOME)
+__all__ = [*__all__, "DELTA"]
