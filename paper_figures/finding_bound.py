@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from statistics import mean
 from typing import Any
 
 import numpy as np
 
 from paper_figures.certificates import select
 from paper_figures.fields import get, number, plural
-from paper_figures.findings import Finding, mean, span, status_of
+from paper_figures.findings import Finding, span, status_of
 from paper_figures.methods import COMPARED, mean_and_bars, method_look
 from paper_figures.slack import largest
 from paper_figures.style import COLUMN

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 from typing import Any
 
 from paper_figures.bound_vs_data import select as of_one_configuration
 from paper_figures.fields import FieldError, get, number, plural
-from paper_figures.findings import Finding, mean, with_interval
+from paper_figures.findings import Finding
 from paper_figures.methods import COMPARED, axis_of_sizes, draw_means, method_look
 from paper_figures.style import COLUMN, GREY
-from theory.repeats import t_interval
+from theory.repeats import t_interval, with_interval
 
 ROWS = "training.jsonl"
 CLAIMS = ("table-1-shapes", "sec-6.3", "app-G-params")

@@ -88,7 +88,7 @@ def relative_miss(row: Row, rate: float) -> float:
     floor, area = family_floor(row), train_area(row)
     if area <= floor:
         raise FieldError(f"{row_name(row)}: the empty map misses {area:g}, which must be above "
-                         f" the floor {floor:g}")
+                         f"the floor {floor:g}")
     return (rate - floor) / (area - floor)
 
 
