@@ -9,8 +9,7 @@ import numpy as np
 from paper_figures.fields import FieldError, get, number, plural, row_name
 from paper_figures.methods import COMPARED, axis_of_sizes, draw_means, most_common, one_legend
 from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, RED
-from theory.bounds import DELTA, ceiling, sharp_bound, theorem_1
-from theory.bounds.evidence import RHO
+from theory.bounds import DELTA, RHO, ceiling, sharp_bound, theorem_1
 
 BAND = "sharp bound with exact g: in this band"
 LEGEND = ("test missing rate", "training missing rate", "best trivial predictor (test)",

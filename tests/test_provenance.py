@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -45,6 +46,14 @@ def test_outside_a_repository_there_is_no_commit(tmp_path, monkeypatch):
     assert provenance.commit.__wrapped__("a") is None
     monkeypatch.setenv("PATH", "")
     assert provenance.commit.__wrapped__("a") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs a mask of cores")
+def test_cores_that_this_process_may_use():
+    code = ("import os; from theory.provenance import usable_cores; first = min(os.sched_getaffinity(0)); "
+            "os.sched_setaffinity(0, {first}); assert usable_cores() == 1")
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert 1 <= provenance.usable_cores() <= os.cpu_count()
 
 
 def test_ledger_and_rows_say_the_same():

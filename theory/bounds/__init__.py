@@ -12,8 +12,8 @@ DELTA = 0.05
 
 _HOME = {
     "theory.bounds.all_functions": (
-        "ASSUMPTIONS", "adversary_risk", "ceiling", "confidence_term", "sharp_bound", "theorem_1",
-        "theorem_3"),
+        "ASSUMPTIONS", "RHO", "adversary_risk", "ceiling", "confidence_term", "sharp_bound",
+        "theorem_1", "theorem_3"),
     "theory.bounds.base": ("INGREDIENTS", "Assumptions", "Bound"),
     "theory.bounds.statements": ("Ceiling", "SharpBound", "TheoremOne", "TheoremThree"),
     "theory.bounds.binary_kl": ("binary_kl", "kl_lower", "kl_upper"),
