@@ -65,7 +65,6 @@ RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Ticks of a logarithmic axis of missing rates."""
 
 
-
 def method_look(name: str) -> Look:
     """The look of a method; "rectangle-coords" (in timings) is "rectangle" (in trainings).
 

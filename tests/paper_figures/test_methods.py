@@ -69,10 +69,10 @@ def test_means_and_bars_are_never_negative():
 
 def test_means_are_drawn_with_their_bars():
     ax = Figure().subplots()
-    draw_means([1, 2], [[0.25, 0.75], [1.0, 1.0]], ax, color="red", label="a", capsize=5)
+    draw_means([1, 2], [[0.25, 0.25, 1.0], [1.0, 1.0]], ax, color="red", label="a", capsize=5)
     (line, caps, (bars,)) = ax.containers[0]
     assert line.get_xdata().tolist() == [1, 2] and line.get_ydata().tolist() == [0.5, 1.0]
-    assert [s[:, 1].tolist() for s in bars.get_segments()] == [[0.25, 0.75], [1.0, 1.0]]
+    assert [s[:, 1].tolist() for s in bars.get_segments()] == [[0.25, 1.0], [1.0, 1.0]]
     assert line.get_color() == "red" and ax.containers[0].get_label() == "a"
     assert {cap.get_markersize() for cap in caps} == {10.0} and bars.get_linewidth() == [0.8]
 
