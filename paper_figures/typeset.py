@@ -94,7 +94,8 @@ def plain(text: str) -> str:
         text = text.replace(written, sign)
     text = re.sub(r"(?<=\d) x (?=\d)", " × ", text)
     text = re.sub(r"(?<![A-Za-z])(" + "|".join(_WORDS) + r")(?![A-Za-z])", lambda m: _WORDS[m[1]], text)
-    text = re.sub(r"(?<![\w.])(\w)_(\d+|[ijnx])(?!\w)", lambda m: m[1] + m[2].translate(_BELOW), text)
+    text = re.sub(r"(?<![\w.])(\w)_(\d+|[ijnx]|in)(?!\w)",
+                  lambda m: m[1] + m[2].translate(_BELOW), text)
     return re.sub(r"(?<=[\w)])\^(-?\d+)(?![\w/.])", lambda m: m[1].translate(_ABOVE), text)
 
 
