@@ -13,6 +13,8 @@ from paper_figures.style import BLACK, PAGE
 from theory.claims.ledger_5_1_h1 import SMALL_LOSS, SMALL_MISS
 from theory.claims.ledger_5_1_trained import small_beside
 
+TICKS = (0.01, 0.03, 0.1, 0.3, 0.5, 1, 2, 5, 10, 20, 50, 100)
+
 
 def layout(rows: list[Row]) -> tuple[int, int]:
     """One column a method."""
@@ -49,7 +51,10 @@ def plot(rows: list[Row], ax: Any) -> Any:
         panel.set_title(title)
     low = min(p.get_xlim()[0] for p in panels)
     high = max(p.get_xlim()[1] for p in panels)
+    ticks = [t for t in TICKS if low <= t <= high]
     for panel in panels:
+        panel.set_xticks(ticks, [f"{t:g}" for t in ticks])
+        panel.minorticks_off()
         panel.set_xlim(low, high)
     panels[0].set_yticks(range(len(names)), names)
     panels[1].set_yticks(range(len(names)), [])

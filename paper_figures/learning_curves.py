@@ -107,7 +107,9 @@ def plot_panel(rows: list[Row], metric: str, ax: Any) -> Any:
         # a run's predictor is fitted on its training truths, all have the same test law
         y = [np.mean([number(r, f"trivial.{name}.{metric}") for r in rows if r["n"] == n])
              for n in sizes]
-        ax.plot(sizes, y, lw=1.2, label=label, **look)
+        alone = len(sizes) == 1
+        ax.plot([sizes[0] / 2, sizes[0] * 2] if alone else sizes, y * 2 if alone else y, lw=1.2,
+                label=label, **look)
     floors = [number(r, "floor") for r in rows]
     if metric == "missing_rate" and max(floors) > 0:
         ax.axhline(float(np.mean(floors)), color=GREY, lw=1.6, label=FLOOR)

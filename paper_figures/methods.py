@@ -119,10 +119,13 @@ def draw_means(x: Any, groups: Sequence[Sequence[float]], ax: Any, **look: Any) 
 
 
 def axis_of_sizes(sizes: Sequence[int], ax: Any) -> None:
-    """Make x a logarithmic axis of numbers of training images, with ticks at ``sizes`` alone."""
+    """Make x a logarithmic axis of numbers of training images, with ticks at ``sizes`` alone; one size
+    stands in the middle."""
     ax.set(xscale="log", xlabel="$N$ (training images)")
     ax.set_xticks(sizes, [f"{n}" for n in sizes])
     ax.minorticks_off()
+    if len(sizes) == 1:
+        ax.set_xlim(sizes[0] / 2, sizes[0] * 2)
 
 
 def axis_of_rates(ax: Any) -> None:
@@ -140,11 +143,12 @@ def legend_entries(panels: Any) -> dict[str, Any]:
     return handles
 
 
-def one_legend(panels: Any, columns: int, order: Iterable[str] = ()) -> Any:
-    """Below the figure, the labels of all panels once, those of ``order`` first; the legend."""
+def one_legend(
+    panels: Any, columns: int, order: Iterable[str] = (), loc: str = "outside lower center"
+) -> Any:
+    """The labels of all panels once, those of ``order`` first, below the figure or at ``loc``."""
     handles = legend_entries(panels)
     labels = [k for k in order if k in handles]
     labels += [k for k in handles if k not in labels]
     figure = np.asarray(panels, dtype=object).flat[0].figure
-    return figure.legend([handles[k] for k in labels], labels, ncols=columns,
-                         loc="outside lower center")
+    return figure.legend([handles[k] for k in labels], labels, ncols=columns, loc=loc)
