@@ -57,7 +57,8 @@ def by_training(values: Callable[[dict[str, Any]], Iterator[float]]) -> dict[str
     """Numbers of the training rows of a rectangle, by head and supervision."""
     out: dict[str, list[float]] = {}
     for row in rows("training"):
-        if row.get("method") not in RECTANGLES:
+        if row.get("method") not in RECTANGLES or (row.get("config") or {}).get(
+                "data", "shapes") != "shapes":
             continue
         found = list(values(row))
         if found and all(map(finite, found)):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from theory.claims.ledger_4_measured import finite, rows
+from theory.claims.ledger_4_measured import finite
 from theory.claims.model import Claim, Measurement
+from theory.claims.trained import trained
 
 SMALL_LOSS = 0.1  # nats; a "small" main loss on the training set
 SMALL_MISS = 0.5  # a "small" missing rate: below half of what the empty map gets
@@ -49,8 +50,7 @@ def h1_measurement() -> Measurement | None:
     numbers: dict[str, Any] = {}
     told = []
     for method in ("rectangle", "positionwise"):
-        runs = [r for r in rows("training") if r.get("kind") == "training"
-                and r.get("method") == method and r.get("supervision") == "label"]
+        runs = trained("training", method=method, supervision="label")
         if len(runs) < 3:
             continue
         parts = []
