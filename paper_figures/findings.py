@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 MODULES = ("finding_bound", "finding_maps", "finding_premise")
-"""In the order of the page.  Each is a figure's module with ``ROWS`` (a file's name), ``CLAIMS`` (ids)
-and ``finding(rows, statuses)``."""
+"""In the order of the page.  Each is a figure's module with ``ROWS`` (a file's name), perhaps ``MORE``
+(files used where they are there), ``CLAIMS`` (ids) and ``finding(rows, statuses)``."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,15 @@ class Finding:
     Attributes:
         headline: one sentence.
         number: the number that matters most, and ``against``, what to compare it with.
-        text: two or three sentences more.
+        text: a few sentences more.
+        basis: N and the number of seeds behind the number, and what ± is.
     """
 
     headline: str
     number: str
     against: str
     text: str
+    basis: str = ""
 
 
 def modules() -> tuple[Any, ...]:
@@ -57,7 +59,7 @@ def status_of(statuses: Mapping[str, str], claim: str) -> str:
 class Card:
     """A finding on the page: its words, its picture, where both are from, and the claims behind it.
 
-    ``also`` is the same number from the other source of rows; ``drawing`` says what is missing or was
+    ``also`` is that number from the other source of rows; ``drawing`` says what is missing or was
     left out.
     """
 
@@ -77,14 +79,15 @@ def _card(module: Any, run: Path, committed: Path, statuses: Mapping[str, str]) 
     from paper_figures.registry import Entry
 
     name = module.__name__.rsplit(".", 1)[1]
-    entry = Entry(name, (module.__doc__ or name).splitlines()[0], module.ROWS)
+    entry = Entry(name, (module.__doc__ or name).splitlines()[0], module.ROWS,
+                  more=getattr(module, "MORE", ()))
     found = drawings(entry, run, committed)
     told = {d.label: finding for d in found if d.image
             and (finding := _say(module, committed if d.label == COMMITTED_ROWS else run, entry,
                                  statuses))}
     order = sorted(found, key=lambda d: (d.label not in told, d.label != COMMITTED_ROWS))
     best = order[0]
-    also = "; ".join(f"{label}: {f.number} {f.against}" for label, f in told.items()
+    also = "; ".join(f"{label} ({f.basis}): {f.number} {f.against}" for label, f in told.items()
                      if label != best.label)
     return Card(told.get(best.label), best, tuple(c for c in module.CLAIMS if c in statuses), also)
 

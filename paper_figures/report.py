@@ -107,7 +107,8 @@ def _page(
 def _tally(claims: list[dict[str, Any]]) -> dict[str, Any]:
     """Claims by status and origin: ``lines`` hold ``(status, counts, total)``, one a status.
 
-    ``own`` is what the paper says itself, None without any; ``besides`` the other origins, one each.
+    ``own`` is what the paper says itself, None without any, ``main`` its theorems and propositions by
+    status; ``besides`` the other origins, one each.
     """
     found = Counter((c["status"], c["origin"]) for c in claims)
     origins = [o for o in ledgers.ORIGINS if any(c["origin"] == o for c in claims)]
@@ -117,7 +118,9 @@ def _tally(claims: list[dict[str, Any]]) -> dict[str, Any]:
                  "total": sum(c["origin"] == o for c in claims),
                  "lines": [(s, found[s, o]) for s in ledgers.STATUSES if found[s, o]]}
              for o in dict.fromkeys((*origins, *(c["origin"] for c in claims)))}
+    main = Counter(c["status"] for c in statements(claims))
     return {"own": apart.pop("paper", None), "besides": list(apart.values()),
+            "main": [(s, main[s]) for s in ledgers.STATUSES if main[s]],
             "origins": origins, "lines": [line for line in lines if line[2]],
             "totals": [sum(c["origin"] == o for c in claims) for o in origins]}
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import re
 from statistics import mean
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from paper_figures import finding_bound, finding_maps, finding_premise
 from paper_figures.fields import FieldError
@@ -18,7 +20,7 @@ from paper_figures.style import draw
 from sims.rows import read_rows
 from tests.paper_figures.make_report import fill, write
 from theory.bounds import theorem_1
-from theory.claims.ledger_5_1_h1 import finds_the_object
+from theory.claims.ledger_5_1_h1 import finds_the_object, train_area
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,64 @@ def test_overlap_by_counting(committed):
     empty = np.mean([r["area_fraction"] for r in rows if r["truth"] == "rotated" and r["n"] == 4096
                      and r["method"] == "rectangle" and r["supervision"] == "label"])
     assert f"an empty map has {empty:.3f}" in found.text
+
+
+def test_what_the_better_map_depends_on_is_told(committed):
+    """Head, other shapes, depth and kinds of images, from the files of rows by another route."""
+    rows = committed["paper_figures.finding_maps"]
+    more = {f: [json.loads(line) for line in (COMMITTED / f"{f}.jsonl").read_text().splitlines()]
+            for f in ("training", "depth", "regimes")}
+    text = finding_maps.finding([*rows, *more["depth"], *more["regimes"]], {}).text
+    mine = {m: [r for r in more["training"] if (r["method"], r["supervision"], r["n"]) == (m, "label", 4096)]
+            for m in ("rectangle", "positionwise", "rectangle-paper")}
+    theirs = [r["test"]["iou"] for r in mine["rectangle-paper"]]
+    half = stats.t.ppf(0.975, len(theirs) - 1) * stats.sem(theirs)
+    assert f"reaches {np.mean(theirs):.2f} ± {half:.2f} ({len(theirs)} seeds)" in text
+    assert f"({mine['rectangle'][0]['parameters_attention']:,} parameters)" in text
+    bent = [np.mean([r["test"]["iou"] for r in mine[m] if r["truth"] == "l"])
+            for m in ("rectangle", "positionwise")]
+    assert f"For L shapes {bent[0]:.2f} against {bent[1]:.2f}." in text
+    deep = [[r["test"] for r in more["depth"] if (r["method"], r["config"]["depth"]) == (m, 3)]
+            for m in ("rectangle", "positionwise")]
+    for name, end in (("iou", ", and "), ("iou_chosen", " at thresholds")):
+        a, b = (np.mean([t[name] for t in tests]) for tests in deep)
+        assert f"{a:.2f} against {b:.2f}{end}" in text
+    kinds = {r["regime"] for r in more["regimes"]}
+    means = {(k, m): np.mean([r["test"]["iou"] for r in more["regimes"]
+                              if (r["regime"], r["method"]) == (k, m)])
+             for k in kinds for m in ("rectangle", "positionwise")}
+    ahead = sum(means[k, "positionwise"] > means[k, "rectangle"] for k in kinds)
+    assert f"In {ahead} of {len(kinds)} kinds of images the position-wise map" in text and 0 < ahead
+    assert finding_maps.finding(rows, {}).number == finding_maps.finding(
+        [*rows, *more["depth"], *more["regimes"]], {}).number
+    assert "layers of 3 × 3" not in finding_maps.finding(rows, {}).text
+
+
+def test_the_share_of_kinds_at_other_limits(committed):
+    rows = committed["paper_figures.finding_premise"]
+    beside = {k: np.mean([r["train"]["loss"] for r in rows if (r["method"], r["regime"]) == ("oracle", k)])
+              for k in {r["regime"] for r in rows}}
+    found = finding_premise.runs(rows, "rectangle")
+    for limit in (0.4, 0.8):
+        want = 0
+        for kind, mine in found.items():
+            floor = mine[0]["floor"] or 0.0
+            small = [r for r in mine if r["train"]["loss"] - beside[kind] < 0.1]
+            shares = [(r["train"]["missing_rate"] - floor) / (train_area(r) - floor) for r in small]
+            want += bool(shares) and all(s < limit for s in shares)
+        assert finding_premise.covered(rows, limit) == want
+        assert str(want) in finding_premise.finding(rows, {}).text
+
+
+def test_the_posterior_that_is_its_prior_is_called_so(committed):
+    rows = copy.deepcopy(committed["paper_figures.finding_bound"])
+    assert "posterior is its prior, so a held-out bound" in finding_bound.finding(rows, {}).text
+    for row in rows:
+        row["certificate"].get("split", {})["kl"] = 2.0
+    text = finding_bound.finding(rows, {"thm-1": "vacuous"}).text
+    assert "KL 2.0 nats" in text and "is its prior" not in text
+    empty = np.mean([r["area_fraction"] for r in rows if r["n"] == 4096])
+    assert f"empty map: it misses {empty:.2g}" in text and "position-wise 0.0" in text
 
 
 def test_the_worse_map_is_not_called_better(committed):
@@ -112,7 +172,8 @@ def test_the_premise_agrees_with_the_ledger(committed):
                 assert group == want, (method, name)
     found = finding_premise.finding(committed["paper_figures.finding_premise"], {})
     kinds = finding_premise.sorted_kinds(committed["paper_figures.finding_premise"], "rectangle")
-    assert found.number == f"{len(kinds['all'])} of {sum(map(len, kinds.values()))}"
+    tried = sum(len(names) for group, names in kinds.items() if group != "silent")
+    assert found.number == f"{len(kinds['all'])} of {tried}" and kinds["silent"]
     assert "on some images only" in found.headline
 
 
@@ -166,7 +227,7 @@ def test_cards_prefer_committed_rows_and_tell_the_runs_number(tmp_path):
     write(rows / "training.jsonl", better)
     bound, maps, premise = cards(run, rows, {"thm-1": "vacuous", "sec-6.3": "measured"})
     assert maps.drawing.label == "committed rows" and maps.finding.number == "0.55"
-    assert maps.also.startswith("this run: 0.50 test IoU")
+    assert maps.also.startswith("this run (N = 1024, 2 seeds): 0.50 test IoU")
     assert maps.claims == ("sec-6.3",) and bound.claims == ("thm-1",)
     assert bound.drawing.label == "this run" and bound.also == ""
     assert premise.finding is None and "regimes.jsonl is not there" in premise.drawing.missing
