@@ -70,7 +70,7 @@ def test_counts_are_computed(page):
 def test_the_first_screen_leads_with_the_papers_own_statements(page, tmp_path):
     text, _, _ = page
     first = text[text.index("<header>"):text.index("</header>")]
-    assert "The paper makes 7 of them:" in first and "All 8" not in first[:first.index("counts")]
+    assert "The paper makes 7 of them, counted by sentence" in first and "All 8" not in first[:first.index("counts")]
     own = re.findall(r'data-status="([a-z-]+)" data-origin="paper"><span class="number">(\d+)<', first)
     mine = [v for v in ledger()["verdicts"] if v["origin"] == "paper"]
     assert dict(own) == {s: str(sum(v["status"] == s for v in mine)) for s in {v["status"] for v in mine}}
