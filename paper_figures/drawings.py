@@ -105,9 +105,10 @@ def _show(entry: Entry, module: Any, rows: list[Any] | None) -> tuple[str, float
     """Image, its width in inches, and table; what does not apply is empty."""
     if entry.kind == "table":
         return "", 0.0, module.table(rows).html()
-    from paper_figures.style import data_uri, draw
+    from paper_figures.compact_svg import page_address
+    from paper_figures.style import draw
 
-    return data_uri(draw(module, rows)), module.size(rows)[0], ""
+    return page_address(draw(module, rows)), module.size(rows)[0], ""
 
 
 def facts(rows: Iterable[dict[str, Any]] | None) -> tuple[tuple[str, str], ...]:
