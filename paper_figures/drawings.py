@@ -73,16 +73,18 @@ def _draw(entry: Entry, rows: list[Any] | None, label: str, notes: tuple[str, ..
     module = entry.module()
     damaged = any(note.endswith("left out") and "unfinished" not in note for note in notes)
     try:
-        (caption, *shown), used, gaps = attempt(
-            lambda usable: (module.caption(usable), *_show(entry, module, usable)), rows)
-        drawn = drawn_rows(module, used)
-        asked, told = tuple(checks(drawn)), facts(drawn)
+        (caption, *shown), _, gaps = attempt(lambda usable: _parts(entry, module, usable), rows)
     except Exception as error:  # one figure's failure is no reason to lose the page
         return Drawing(entry, label, missing=f"{label}: not drawn, {explain(error, rows)}", notes=notes,
                        broken=True)
-    image, inches, table = shown
-    return Drawing(entry, label, caption, image, inches, table, asked, told, (*notes, *gaps),
+    return Drawing(entry, label, caption, *shown, (*notes, *gaps),
                    broken=damaged or bool(gaps))
+
+
+def _parts(entry: Entry, module: Any, rows: list[Any] | None) -> tuple[Any, ...]:
+    """Caption, image, inches, table, checks and facts of a drawing."""
+    drawn = drawn_rows(module, rows)
+    return (module.caption(rows), *_show(entry, module, rows), tuple(checks(drawn)), facts(drawn))
 
 
 def drawn_rows(module: Any, rows: list[Any] | None) -> list[Any] | None:
