@@ -16,6 +16,7 @@ from paper_figures.fields import explain, get, plural
 from paper_figures.h1 import relative_miss
 from theory.claims.ledger_5_1_h1 import SMALL_LOSS, premise_and_conclusion
 from theory.claims.ledger_5_1_trained import small_beside
+from theory.methods import is_rectangle
 
 MET, NOT_MET, UNKNOWN = "met", "not met", "unknown"
 STATES = (MET, NOT_MET, UNKNOWN)
@@ -163,7 +164,7 @@ def realisable(rows: Rows) -> Check | None:
     """Every true mask is in the family of the maps."""
     name = "realisable"
     if _trained(rows):
-        shaped = [r for r in rows if str(get(r, "method", "")).startswith("rectangle")]
+        shaped = [r for r in rows if is_rectangle(get(r, "method", None))]
         if not shaped:
             return Check(name, MET, "maps may be any mask")
         floors = [get(r, "floor", None) for r in shaped]

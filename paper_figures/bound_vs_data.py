@@ -6,21 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.fields import FieldError, get, number, plural
-from paper_figures.methods import most_common
+from paper_figures.fields import FieldError, get, number, plural, row_name
+from paper_figures.methods import COMPARED, axis_of_sizes, draw_means, most_common, one_legend
 from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, RED
-from theory.bounds import ceiling, sharp_bound, theorem_1
-
-DELTA = 0.05
-RHO = -1.0
-"""Relevance level of A_pw with any A_in, and of A_ours without limits when A_in holds half-grids.
-Smaller sets of truths only raise it (Eq. 15), so the curves remain bounds."""
+from theory.bounds import DELTA, RHO, ceiling, sharp_bound, theorem_1
 
 BAND = "sharp bound with exact g: in this band"
 LEGEND = ("test missing rate", "training missing rate", "best trivial predictor (test)",
           "ceiling (1 − ρ)/2", "Theorem 1", "sharp bound", BAND)
 
-METHODS = {"rectangle": "rectangle", "positionwise": "position-wise"}
 SUPERVISIONS = {"label": "label-only", "mask": "mask-supervised"}
 _AXES = ("method", "supervision", "n", "seed")
 
@@ -29,7 +23,7 @@ def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
     """Lines: supervision; columns: method."""
     drawn = select(rows)
     return len(_present(drawn, "supervision", SUPERVISIONS)), len(
-        _present(drawn, "method", METHODS))
+        _present(drawn, "method", COMPARED))
 
 
 def select(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -37,10 +31,10 @@ def select(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     Configurations are equal when they differ in method, supervision, n and seed only.
     """
-    mine = [r for r in rows if get(r, "method") in METHODS and get(r, "supervision")
+    mine = [r for r in rows if get(r, "method") in COMPARED and get(r, "supervision")
             in SUPERVISIONS]
     if not mine:
-        raise FieldError(f"no rows of the methods {tuple(METHODS)}")
+        raise FieldError(f"no rows of the methods {tuple(COMPARED)}")
     return most_common(mine, _AXES)
 
 
@@ -54,14 +48,14 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     """Draw the rates and the bounds, one panel per supervision and method."""
     rows = select(rows)
     supervisions = _present(rows, "supervision", SUPERVISIONS)
-    methods = _present(rows, "method", METHODS)
+    methods = _present(rows, "method", COMPARED)
     panels = np.asarray(ax, dtype=object).reshape(len(supervisions), len(methods))
     for i, supervision in enumerate(supervisions):
         for j, method in enumerate(methods):
             panel = panels[i, j]
             mine = [r for r in rows
                     if r.get("supervision") == supervision and r.get("method") == method]
-            panel.set_title(f"{METHODS[method]}, {SUPERVISIONS[supervision]}")
+            panel.set_title(f"{COMPARED[method]}, {SUPERVISIONS[supervision]}")
             if mine:
                 plot_panel(mine, panel)
             else:
@@ -70,13 +64,7 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     top = max(panel.get_ylim()[1] for panel in panels.flat)
     for panel in panels.flat:
         panel.set_ylim(0, top)
-    legend: dict[str, Any] = {}
-    for panel in panels.flat:
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            legend.setdefault(label, handle)
-    shown = [label for label in LEGEND if label in legend]
-    panels.flat[0].figure.legend([legend[k] for k in shown], shown, ncols=3,
-                                 loc="outside lower center")
+    one_legend(panels, 3, LEGEND)
     return ax
 
 
@@ -99,9 +87,8 @@ def plot_panel(rows: list[dict[str, Any]], ax: Any) -> Any:
     ax.plot(x, high, color=GREEN, ls="-.", marker="^", label="sharp bound")
     if not np.allclose(low, high):
         ax.fill_between(x, low, high, color=ORANGE, alpha=0.25, lw=0, label=BAND)
-    ax.set(xscale="log", xlabel="$N$ (training images)", ylabel="missing rate")
-    ax.set_xticks(x, [f"{n}" for n in sizes])
-    ax.minorticks_off()
+    axis_of_sizes(sizes, ax)
+    ax.set_ylabel("missing rate")
     return ax
 
 
@@ -121,7 +108,7 @@ def mean_g_interval(row: dict[str, Any]) -> tuple[float, float]:
     height, width = get(row, "grid")
     n = height * width
     if not areas or not all(0 <= k <= n for k in areas) or sum(areas.values()) < 1:
-        raise FieldError(f"row {row.get('key', '?')!r}: 'train_areas' must count areas in 0..{n}")
+        raise FieldError(f"{row_name(row)}: 'train_areas' must count areas in 0..{n}")
     low = sum(v * max(n - k, k + 1 if k < n else 0) / n for k, v in areas.items())
     return low / sum(areas.values()), 1.0
 
@@ -161,10 +148,8 @@ def caption(rows: list[dict[str, Any]]) -> str:
 def _rates(by_n: dict[int, list[dict[str, Any]]], x: np.ndarray, path: str, ax: Any,
            color: str, marker: str, label: str, line: str) -> None:
     values = [[number(r, path) for r in by_n[int(n)]] for n in x]
-    mean = np.array([np.mean(v) for v in values])
-    bars = [mean - [min(v) for v in values], [max(v) for v in values] - mean]
-    ax.errorbar(x, mean, yerr=np.maximum(bars, 0), color=color, marker=marker, ls=line, capsize=2,
-                elinewidth=0.8, label=label, **({"ms": 7, "mfc": "none"} if marker == "s" else {}))
+    draw_means(x, values, ax, color=color, marker=marker, ls=line, label=label,
+               **({"ms": 7, "mfc": "none"} if marker == "s" else {}))
 
 
 def _sharp(rows: list[dict[str, Any]], n: int) -> tuple[float, float]:

@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fields import FieldError, get, number, plural
+from paper_figures.methods import (
+    COMPARED,
+    axis_of_rates,
+    axis_of_sizes,
+    draw_means,
+    legend_entries,
+)
 from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, RED, SKY
-from theory.bounds import adversary_risk
+from theory.bounds import DELTA, adversary_risk
 from theory.bounds.table import table
 
-DELTA = 0.05
-METHODS = {"rectangle": "rectangle", "positionwise": "position-wise"}
 LINEAR = {"rectangle": "rectangle-paper"}
 """Whose rows have the norms of a panel: the last layer of the coords head is not linear in features."""
 
@@ -77,21 +82,26 @@ GROUPS = (
 """What is drawn."""
 
 MEASURED = ("trained network, on test images", {"color": RED, "ls": "-", "marker": "o", "lw": 2.0})
-TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 TOP = 1.7
 
 
 def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
     """One column a method and one for the legends; one line a group of bounds."""
-    return len(GROUPS), len(_methods(select(rows))) + 1
+    return len(GROUPS), len(compared(select(rows))) + 1
 
 
 def select(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of methods with panels that have a certificate."""
-    found = [r for r in rows if get(r, "method") in METHODS and r.get("certificate")]
+    found = [r for r in rows if get(r, "method") in COMPARED and r.get("certificate")]
     if not found:
         raise FieldError("no rows with a certificate (experiment certificates)")
     return found
+
+
+def compared(rows: list[dict[str, Any]]) -> list[str]:
+    """The methods that rows have, of the two with panels, in the order of the panels."""
+    found = {get(r, "method") for r in rows}
+    return [m for m in COMPARED if m in found]
 
 
 def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
@@ -101,11 +111,10 @@ def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
 
 def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     """Draw the groups of bounds line by line, a column for each method."""
-    found, methods = select(rows), _methods(select(rows))
+    found, methods = select(rows), compared(select(rows))
     panels = np.asarray(ax, dtype=object).reshape(len(GROUPS), len(methods) + 1)
     least = min(number(r, "test.missing_rate") for r in found)
     for group, line in zip(GROUPS, panels, strict=True):
-        handles: dict[str, Any] = {}
         for method, panel in zip(methods, line[:-1], strict=True):
             plot_panel(rows, panel, method, group)
             panel.set_ylim(0.8 * least, TOP)
@@ -113,11 +122,10 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
             panel.tick_params(labelleft=panel is line[0], labelbottom=group is GROUPS[-1])
             panel.set_xlabel("$N$ (training images)" if group is GROUPS[-1] else "")
             if group is GROUPS[0]:
-                panel.set_title(METHODS[method])
-            for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-                handles.setdefault(label, handle)
+                panel.set_title(COMPARED[method])
+        entries = legend_entries(line[:-1])
         line[-1].axis("off")
-        line[-1].legend(handles.values(), handles.keys(), loc="center left", title=group.title,
+        line[-1].legend(entries.values(), entries.keys(), loc="center left", title=group.title,
                         borderaxespad=0, alignment="left")
     return ax
 
@@ -139,10 +147,9 @@ def plot_panel(rows: list[dict[str, Any]], ax: Any, method: str, group: Group) -
             _curve(sizes, [uppers[key][n] for n in sizes], ax, label, look)
     measured = [[number(r, "test.missing_rate") for r in found if r["n"] == n] for n in sizes]
     _curve(sizes, measured, ax, *MEASURED)
-    ax.set(xscale="log", yscale="log", xlabel="$N$ (training images)", ylabel="missing rate")
-    ax.set_xticks(sizes, [f"{n}" for n in sizes])
-    ax.set_yticks(TICKS, [f"{v:g}" for v in TICKS])
-    ax.minorticks_off()
+    axis_of_rates(ax)
+    axis_of_sizes(sizes, ax)
+    ax.set_ylabel("missing rate")
     return ax
 
 
@@ -189,11 +196,6 @@ def tables(rows: list[dict[str, Any]], of: list[dict[str, Any]]) -> list[dict[Ke
     return out
 
 
-def _methods(rows: list[dict[str, Any]]) -> list[str]:
-    found = {get(r, "method") for r in rows}
-    return [m for m in METHODS if m in found]
-
-
 def _mean_g(row: dict[str, Any]) -> float:
     """1 for all masks: every truth has an opposite."""
     return number(row, "mean_g") if row["method"] == "rectangle" else 1.0
@@ -202,7 +204,4 @@ def _mean_g(row: dict[str, Any]) -> float:
 def _curve(
     sizes: list[int], values: list[list[float]], ax: Any, label: str, look: dict[str, Any]
 ) -> None:
-    mean = np.array([np.mean(v) for v in values])
-    bars = [mean - [min(v) for v in values], [max(v) for v in values] - mean]
-    ax.errorbar(sizes, mean, yerr=np.maximum(bars, 0), label=label, capsize=2, elinewidth=0.7,
-                **{"lw": 1.2, "ms": 5, **look})
+    draw_means(sizes, values, ax, label=label, **{"elinewidth": 0.7, "lw": 1.2, "ms": 5, **look})

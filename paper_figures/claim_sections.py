@@ -66,7 +66,7 @@ def _section(v: dict[str, Any], ledger: dict[str, Any], ids: set[str], titles: d
     return {
         **{name: v.get(name) or "" for name in (
             "id", "source", "kind", "code", "test", "undefined_why")},
-        **{name: plain(v.get(name) or "") for name in ("words", "assumptions")},
+        **{name: linked(plain(v.get(name) or ""), ids) for name in ("words", "assumptions")},
         "title": titles[v["id"]], "status": v["status"], "part": part_of(str(v.get("source") or "")),
         "origin": origin, "origin_words": ledgers.ORIGINS.get(origin, origin),
         "statement": Markup(statement(str(v.get("statement") or ""))),
@@ -86,6 +86,22 @@ def _section(v: dict[str, Any], ledger: dict[str, Any], ids: set[str], titles: d
         "replay": f"python -m theory verify {v['id']} --seed {ledger.get('seed', 0)}"
                   + (" --deep" if ledger.get("mode") == "deep" else ""),
     }
+
+
+def linked(text: str, ids: set[str]) -> Any:
+    """Text as HTML in which the ids of claims are links (words without a hyphen are not taken for ids).
+
+    >>> str(linked("by h1-random & thm-1.", {"h1-random", "h1", "thm-1"}))
+    'by <a href="#claim-h1-random">h1-random</a> &amp; <a href="#claim-thm-1">thm-1</a>.'
+    """
+    from markupsafe import Markup, escape
+
+    names = "|".join(re.escape(i) for i in sorted(ids, key=len, reverse=True) if "-" in i)
+    if not names:
+        return escape(text)
+    parts = re.split(rf"(?<![\w.-])({names})(?![\w-]|\.\w)", text)
+    return Markup("").join(Markup('<a href="#claim-{0}">{0}</a>').format(part) if k % 2 else part
+                           for k, part in enumerate(parts))
 
 
 def statements(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fields import FieldError, get, number
-from paper_figures.methods import METHODS, Row, mean_and_bars, one_legend, rows_where
+from paper_figures.methods import COMPARED, METHODS, Row, draw_means, one_legend, rows_where
 from paper_figures.style import GREY, PAGE
 
 PANELS = {
@@ -18,7 +18,6 @@ PANELS = {
 }
 """Numbers of the test images: field and title."""
 
-DRAWN = ("rectangle", "positionwise")
 PRIOR = "centre prior"
 
 
@@ -39,7 +38,7 @@ def select(rows: list[Row]) -> list[Row]:
         FieldError: one of the two methods has none.
     """
     mine = rows_where(rows, "training", experiment="depth")
-    return [r for method in DRAWN for r in rows_where(mine, "training", method=method)]
+    return [r for method in COMPARED for r in rows_where(mine, "training", method=method)]
 
 
 def plot(rows: list[Row], ax: Any) -> Any:
@@ -50,20 +49,18 @@ def plot(rows: list[Row], ax: Any) -> Any:
         panel.set(title=title, ylim=(0, 1.04))
         panel.label_outer()
     panels[0].set_ylabel("test images")
-    one_legend(panels, 3, [METHODS[m].label for m in DRAWN])
+    one_legend(panels, 3, [METHODS[m].label for m in COMPARED])
     return ax
 
 
 def plot_panel(rows: list[Row], name: str, ax: Any) -> Any:
     """One number against the layers before the attention: means, and bars from run to run."""
-    for method, aside in zip(DRAWN, (-0.06, 0.06), strict=True):
+    for method, aside in zip(COMPARED, (-0.06, 0.06), strict=True):
         look, mine = METHODS[method], [r for r in rows if r["method"] == method]
         depths = sorted({int(number(r, "config.depth")) for r in mine})
         groups = [[number(r, f"test.{name}") for r in mine if r["config"]["depth"] == d]
                   for d in depths]
-        mean, bars = mean_and_bars(groups)
-        ax.errorbar(np.array(depths) + aside, mean, yerr=bars, capsize=2, elinewidth=0.8,
-                    label=look.label, **look.line_style())
+        draw_means(np.array(depths) + aside, groups, ax, label=look.label, **look.line_style())
     if name.startswith("iou"):
         prior = np.mean([number(r, "trivial.centre_prior.iou") for r in rows])
         ax.axhline(float(prior), color=GREY, ls="--", lw=1, label=PRIOR)
@@ -85,7 +82,7 @@ def caption(rows: list[Row]) -> str:
         f"{layers[0]} layers of 3 x 3 behind the patches (labels alone, N = {', '.join(map(str, n))}, "
         f"{', '.join(map(str, tests))} test images). Points: mean over {len(seeds)} seeds; bars: from "
         "the smallest to the largest. Chosen threshold: on validation images. ")
-    for method in DRAWN:
+    for method in COMPARED:
         runs = [r for r in found if r["method"] == method]
         ends = []
         for depth in (0, layers[0]):

@@ -12,10 +12,10 @@ class FieldError(ValueError):
     """A row lacks a field that a figure needs, or holds another kind of value there."""
 
 
-def name(row: dict[str, Any]) -> str:
+def row_name(row: dict[str, Any]) -> str:
     """A row in a message: its key, after file and line where it was read from a file.
 
-    >>> name({"key": "a"})
+    >>> row_name({"key": "a"})
     "row 'a'"
     """
     place = getattr(row, "place", "")
@@ -49,7 +49,7 @@ def get(row: dict[str, Any], path: str, default: Any = ...) -> Any:
         if not isinstance(value, dict) or part not in value:
             if default is not ...:
                 return default
-            raise FieldError(f"{name(row)} lacks the field {path!r}")
+            raise FieldError(f"{row_name(row)} lacks the field {path!r}")
         value = value[part]
     return value
 
@@ -58,7 +58,7 @@ def number(row: dict[str, Any], path: str) -> float:
     """The finite number at a dotted path."""
     value = get(row, path)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise FieldError(f"{name(row)}: {path!r} must be a number, got {value!r}")
+        raise FieldError(f"{row_name(row)}: {path!r} must be a number, got {value!r}")
     return value
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fig03_maps import corners
+from paper_figures.methods import one_legend
 from paper_figures.style import BLACK, GREY, PAGE, RED
 from theory.equivariance import Similarity
 from theory.rectangle import Rectangle, attention_map, rotation
@@ -78,8 +79,7 @@ def plot(rows: Any, ax: Any) -> Any:
         axes.set_xlabel("$t_2$")
     for axes in ax[:, 0]:
         axes.set_ylabel("$t_1$ (downwards)")
-    handles, labels = ax.flat[0].get_legend_handles_labels()
-    ax.flat[0].figure.legend(handles, labels, ncols=4, loc="outside lower center")
+    one_legend(ax, 4)
     return ax
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from statistics import mean
 from typing import Any
 
 import numpy as np
 
-from paper_figures.certificates import DELTA, select
+from paper_figures.certificates import select
 from paper_figures.fields import get, number, plural
-from paper_figures.findings import METHODS, Finding, mean, span, status_of
-from paper_figures.methods import method_look
+from paper_figures.findings import Finding, span, status_of
+from paper_figures.methods import COMPARED, mean_and_bars, method_look
 from paper_figures.slack import largest
 from paper_figures.style import COLUMN
+from theory.bounds import DELTA
 from theory.bounds.table import table
 
 ROWS = "certificates.jsonl"
@@ -50,7 +52,7 @@ def below_ceiling(rows: list[dict[str, Any]]) -> tuple[int, int]:
 def finding(rows: list[dict[str, Any]], statuses: Mapping[str, str]) -> Finding:
     """Theorem 1 against ceiling, bound and data, for rectangles (or the one method there is)."""
     found = values(rows)
-    method = next(m for m in METHODS if m in found)
+    method = next(m for m in COMPARED if m in found)
     mine = found[method]
     theorem, roof = mean(mine["theorem_1", "trained"]), mean(mine["ceiling", "trained"])
     informs, total = below_ceiling(rows)
@@ -85,13 +87,12 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     """A line a bound, a point a method, on a logarithmic axis."""
     found = values(rows)
     keys = [k for k in SHOWN if all(k in mine for mine in found.values())]
-    for method, mine in sorted(found.items(), key=lambda item: list(METHODS).index(item[0])):
+    for method, mine in sorted(found.items(), key=lambda item: list(COMPARED).index(item[0])):
         look = method_look(method)
-        middle = np.array([mean(mine[k]) for k in keys])
-        bars = [middle - [min(mine[k]) for k in keys], [max(mine[k]) for k in keys] - middle]
-        ax.errorbar(middle, np.arange(len(keys)) + SHIFTS[method], xerr=np.maximum(bars, 0),
+        middle, bars = mean_and_bars([mine[k] for k in keys])
+        ax.errorbar(middle, np.arange(len(keys)) + SHIFTS[method], xerr=bars,
                     fmt=look.marker, color=look.color, ms=5, capsize=2, elinewidth=0.8,
-                    label=METHODS[method])
+                    label=COMPARED[method])
     ax.axvline(1.0, color="0.35", lw=0.8, ls="--")
     ax.set(xscale="log", xlabel="missing rate, or bound on it", ylim=(len(keys) - 0.5, -0.5))
     ax.set_yticks(range(len(keys)), [SHOWN[k] for k in keys])

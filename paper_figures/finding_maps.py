@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 from typing import Any
-
-import numpy as np
 
 from paper_figures.bound_vs_data import select as of_one_configuration
 from paper_figures.fields import FieldError, get, number, plural
-from paper_figures.findings import METHODS, Finding, mean, with_interval
-from paper_figures.methods import method_look
+from paper_figures.findings import Finding
+from paper_figures.methods import COMPARED, axis_of_sizes, draw_means, method_look
 from paper_figures.style import COLUMN, GREY
-from theory.repeats import t_interval
+from theory.repeats import t_interval, with_interval
 
 ROWS = "training.jsonl"
 CLAIMS = ("table-1-shapes", "sec-6.3", "app-G-params")
@@ -23,14 +22,14 @@ _TRIVIAL = {"all_background": "an empty map", "all_foreground": "the whole grid"
 def select(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Label-only rows of rectangles and position-wise maps, of the configuration that most share."""
     found = of_one_configuration([r for r in rows if get(r, "supervision", None) == "label"])
-    if {get(r, "method") for r in found} != set(METHODS):
-        raise FieldError(f"needs label-only rows of both methods, {' and '.join(METHODS)}")
+    if {get(r, "method") for r in found} != set(COMPARED):
+        raise FieldError(f"needs label-only rows of both methods, {' and '.join(COMPARED)}")
     return found
 
 
 def cells(rows: list[dict[str, Any]], path: str) -> dict[str, dict[int, list[float]]]:
     """A number by method and N, one a run."""
-    out: dict[str, dict[int, list[float]]] = {m: {} for m in METHODS}
+    out: dict[str, dict[int, list[float]]] = {m: {} for m in COMPARED}
     for row in select(rows):
         out[get(row, "method")].setdefault(int(number(row, "n")), []).append(number(row, path))
     return out
@@ -94,18 +93,14 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     sizes: set[int] = set()
     for method, by_n in cells(rows, "test.iou").items():
         look = method_look(method)
-        x = np.array(sorted(by_n), dtype=float)
-        middle = np.array([mean(by_n[int(n)]) for n in x])
-        bars = [middle - [min(by_n[int(n)]) for n in x], [max(by_n[int(n)]) for n in x] - middle]
-        ax.errorbar(x, middle, yerr=np.maximum(bars, 0), capsize=2, elinewidth=0.8, ms=5,
-                    **look.line_style(), label=METHODS[method])
+        draw_means(sorted(by_n), [by_n[n] for n in sorted(by_n)], ax, ms=5, label=COMPARED[method],
+                   **look.line_style())
         sizes |= set(by_n)
     prior = [v for r in select(rows) if (v := get(r, "trivial.centre_prior.iou", None)) is not None]
     if prior:
         ax.axhline(mean(prior), color=GREY, ls=":", label="centre prior")
-    ax.set(xscale="log", ylim=(0, 1), xlabel="$N$ (training images)", ylabel="test IoU of the map")
-    ax.set_xticks(sorted(sizes), [str(n) for n in sorted(sizes)])
-    ax.minorticks_off()
+    axis_of_sizes(sorted(sizes), ax)
+    ax.set(ylim=(0, 1), ylabel="test IoU of the map")
     ax.legend(loc="upper left")
     return ax
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from paper_figures.fields import FieldError, number, plural
-from paper_figures.findings import METHODS, Finding
+from paper_figures.findings import Finding
 from paper_figures.h1 import OUTCOMES, of_regimes, outcomes, relative_miss
-from paper_figures.methods import method_look
+from paper_figures.methods import COMPARED, method_look
 from paper_figures.style import COLUMN, GREEN
 from theory.claims.ledger_5_1_h1 import SMALL_LOSS, SMALL_MISS
 from theory.claims.ledger_5_1_trained import small_beside
@@ -87,12 +87,12 @@ def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
 def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     """A point a run: loss above the oracle's, and missing rate over the empty map's."""
     oracle = of_regimes(rows, "oracle")
-    for method in METHODS:
+    for method in COMPARED:
         look = method_look(method)
         mine = [r for found in runs(rows, method).values() for r in found]
         ax.plot([max(excess(r, oracle), FLOOR) for r in mine],
                 [max(share(r), LEAST) for r in mine], ls="", ms=4, marker=look.marker, color=look.color,
-                mfc="none", label=METHODS[method])
+                mfc="none", label=COMPARED[method])
     ax.fill_between([FLOOR / 2, SMALL_LOSS], LEAST / 2, SMALL_MISS, color=GREEN, alpha=0.18, lw=0)
     ax.axvline(SMALL_LOSS, color="0.35", lw=0.8, ls="--")
     ax.axhline(SMALL_MISS, color="0.35", lw=0.8, ls="--")
@@ -108,7 +108,7 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
 def caption(rows: list[dict[str, Any]]) -> str:
     """What is drawn, n, that there are no bars."""
     kinds = len(runs(rows, "rectangle"))
-    points = sum(len(v) for m in METHODS for v in runs(rows, m).values())
+    points = sum(len(v) for m in COMPARED for v in runs(rows, m).values())
     return (f"Each point is one of {plural(points, 'training run')} on {plural(kinds, 'kind')} of "
             "image; no error "
             f"bars. Left of the upright line the loss is small, within {SMALL_LOSS:g} nats of that of "

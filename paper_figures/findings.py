@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from theory.repeats import t_interval
-
 MODULES = ("finding_bound", "finding_maps", "finding_premise")
 """In the order of the page.  Each is a figure's module with ``ROWS`` (a file's name), ``CLAIMS`` (ids)
 and ``finding(rows, statuses)``."""
-
-METHODS = {"rectangle": "rectangle", "positionwise": "position-wise"}
 
 
 @dataclass(frozen=True)
@@ -36,31 +32,6 @@ class Finding:
 def modules() -> tuple[Any, ...]:
     """The modules of the findings, imported now."""
     return tuple(importlib.import_module(f"paper_figures.{name}") for name in MODULES)
-
-
-def mean(values: Iterable[float]) -> float:
-    """The arithmetic mean.
-
-    Raises:
-        ValueError: no values.
-    """
-    found = list(values)
-    if not found:
-        raise ValueError("a mean needs at least one value, got none")
-    return sum(found) / len(found)
-
-
-def with_interval(values: Sequence[float], digits: int) -> str:
-    """The mean, with half of its 95 % t interval from three values on.
-
-    >>> with_interval([0.1, 0.2, 0.3], 2), with_interval([0.1, 0.2], 2)
-    ('0.20 ± 0.25', '0.15')
-    """
-    text = f"{mean(values):.{digits}f}"
-    if len(values) < 3:
-        return text
-    found = t_interval(list(values))
-    return f"{text} ± {(found.high - found.low) / 2:.{digits}f}"
 
 
 def span(values: Sequence[float]) -> str:

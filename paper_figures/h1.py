@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.fields import FieldError, get, number, plural
-from paper_figures.methods import Row, most_common, one_legend, rows_where
+from paper_figures.fields import FieldError, get, number, plural, row_name
+from paper_figures.methods import COMPARED, Row, most_common, one_legend, rows_where
 from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, RED
 from theory.claims.ledger_5_1_h1 import SMALL_LOSS, SMALL_MISS, family_floor, train_area
 from theory.claims.ledger_5_1_trained import outcome, small_beside
 
-METHODS = {"rectangle": "rectangle", "positionwise": "position-wise"}
 LEAST_LOSS = 1e-4
 """Nats; smaller losses, and those at or below the oracle's, are drawn here."""
 
@@ -33,7 +32,7 @@ _FREE = ("method", "supervision", "n", "seed", "analyses")
 
 def layout(rows: list[Row]) -> tuple[int, int]:
     """Lines: along trainings, and regimes where rows have them; columns: method."""
-    return 1 + bool(_of_regimes(rows)), len(METHODS)
+    return 1 + bool(_of_regimes(rows)), len(COMPARED)
 
 
 def size(rows: list[Row]) -> tuple[float, float]:
@@ -48,16 +47,16 @@ def select(rows: list[Row]) -> list[Row]:
         FieldError: there is none of one of the two methods.
     """
     mine = [r for r in rows_where(rows, "training", supervision="label")
-            if r.get("experiment") != "regimes" and get(r, "method") in METHODS]
+            if r.get("experiment") != "regimes" and get(r, "method") in COMPARED]
     found = most_common(mine, _FREE) if mine else []
-    for method in METHODS:
+    for method in COMPARED:
         rows_where(found, "training", method=method)
     return found
 
 
 def drawn(rows: list[Row]) -> list[Row]:
     """The rows that are drawn: the trainings, and the regimes with the oracles beside them."""
-    return select(rows) + [r for r in _of_regimes(rows) if get(r, "method") in (*METHODS, "oracle")]
+    return select(rows) + [r for r in _of_regimes(rows) if get(r, "method") in (*COMPARED, "oracle")]
 
 
 def of_regimes(rows: list[Row], method: str) -> dict[str, list[Row]]:
@@ -88,8 +87,8 @@ def relative_miss(row: Row, rate: float) -> float:
         get(row, name)
     floor, area = family_floor(row), train_area(row)
     if area <= floor:
-        raise FieldError(f"row {row.get('key', '?')!r}: the empty map misses {area:g}, which must be "
-                         f"above the floor {floor:g}")
+        raise FieldError(f"{row_name(row)}: the empty map misses {area:g}, which must be above "
+                         f"the floor {floor:g}")
     return (rate - floor) / (area - floor)
 
 
@@ -97,7 +96,7 @@ def plot(rows: list[Row], ax: Any) -> Any:
     """Draw all panels; the corner where (H1) fails is shaded."""
     panels = np.asarray(ax, dtype=object).reshape(layout(rows))
     chosen = select(rows)
-    for j, (method, title) in enumerate(METHODS.items()):
+    for j, (method, title) in enumerate(COMPARED.items()):
         plot_trainings([r for r in chosen if r["method"] == method], panels[0, j])
         panels[0, j].set_title(f"{title}, along trainings")
         if len(panels) > 1:
@@ -165,11 +164,11 @@ def caption(rows: list[Row]) -> str:
         f"Small: a loss below {SMALL_LOSS:g} nats, a missing rate below {SMALL_MISS:g} of the empty "
         "map's (dashed); in the shaded corner (H1) fails. ")
     if layout(rows)[0] > 1:
-        runs = len([r for r in _of_regimes(rows) if r["method"] in METHODS])
+        runs = len([r for r in _of_regimes(rows) if r["method"] in COMPARED])
         text += (f"Below: the ends of {runs} runs on all their training images in "
                  f"{len(of_regimes(rows, 'rectangle'))} kinds of images, the loss less the mean loss "
                  "of networks that are given the true masks there. ")
-        for method, name in METHODS.items():
+        for method, name in COMPARED.items():
             fails = [k for k, v in outcomes(rows, method).items() if v == "none"]
             text += (f"None of the small losses finds the object, {name}: "
                      f"{', '.join(fails) or 'nowhere'}. ")

@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fields import FieldError, get, number, plural
-from paper_figures.methods import METHODS, Row, mean_and_bars, most_common, one_legend, rows_where
+from paper_figures.methods import (
+    COMPARED,
+    METHODS,
+    Row,
+    axis_of_rates,
+    axis_of_sizes,
+    draw_means,
+    most_common,
+    one_legend,
+    rows_where,
+)
 from paper_figures.style import BLACK, GREY, PAGE
 
 TRUTHS = {"rotated": "rotated rectangles", "l": "L shapes", "axis-aligned": "axis-aligned rectangles"}
@@ -82,9 +92,7 @@ def plot(rows: list[Row], ax: Any) -> Any:
 def plot_panel(rows: list[Row], metric: str, ax: Any) -> Any:
     """One metric for one kind of truth."""
     if metric == "missing_rate":
-        ax.set_yscale("log")
-        ticks = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-        ax.set_yticks(ticks, [f"{v:g}" for v in ticks])
+        axis_of_rates(ax)
     sizes = sorted({int(number(r, "n")) for r in rows})
     drawn = [m for m in METHODS if m not in LEFT_OUT and any(get(r, "method") == m for r in rows)]
     aside = np.exp(ASIDE * (np.arange(len(drawn)) - (len(drawn) - 1) / 2))
@@ -99,13 +107,14 @@ def plot_panel(rows: list[Row], metric: str, ax: Any) -> Any:
         # a run's predictor is fitted on its training truths, all have the same test law
         y = [np.mean([number(r, f"trivial.{name}.{metric}") for r in rows if r["n"] == n])
              for n in sizes]
-        ax.plot(sizes, y, lw=1.2, label=label, **look)
+        alone = len(sizes) == 1
+        ax.plot([sizes[0] / 2, sizes[0] * 2] if alone else sizes, y * 2 if alone else y, lw=1.2,
+                label=label, **look)
     floors = [number(r, "floor") for r in rows]
     if metric == "missing_rate" and max(floors) > 0:
         ax.axhline(float(np.mean(floors)), color=GREY, lw=1.6, label=FLOOR)
-    ax.set(xscale="log", xlabel="$N$ (training images)", ylabel=METRICS[metric])
-    ax.set_xticks(sizes, [f"{n}" for n in sizes])
-    ax.minorticks_off()
+    axis_of_sizes(sizes, ax)
+    ax.set_ylabel(METRICS[metric])
     return ax
 
 
@@ -133,7 +142,7 @@ def caption(rows: list[Row]) -> str:
                  f"at N = {top} ")
         ends = [(METHODS[m].label, [number(r, "test.missing_rate") for r in mine
                                     if (r["method"], r["n"]) == (m, top)])
-                for m in ("rectangle", "positionwise")]
+                for m in COMPARED]
         text += " and ".join(f"{label} {np.mean(v):.3f} (n = {len(v)})" for label, v in ends if v)
         text += ". "
     left = len([r for r in rows if r.get("kind") == "training"]) - len(chosen)
@@ -145,8 +154,8 @@ def _curve(rows: list[Row], path: str, aside: float, ax: Any, **look: Any) -> No
     if not rows:
         return
     sizes = sorted({int(number(r, "n")) for r in rows})
-    mean, bars = mean_and_bars([[number(r, path) for r in rows if r["n"] == n] for n in sizes])
-    ax.errorbar(np.array(sizes) * aside, mean, yerr=bars, capsize=2, elinewidth=0.8, **look)
+    groups = [[number(r, path) for r in rows if r["n"] == n] for n in sizes]
+    draw_means(np.array(sizes) * aside, groups, ax, **look)
 
 
 def _realisable(rows: list[Row], truth: str) -> bool:

@@ -1,4 +1,4 @@
-"""The methods in figures and tables: names, colours, markers; means over seeds; one legend."""
+"""The methods in figures and tables: names, colours, markers; means against N; one legend."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from paper_figures.fields import FieldError, get
 from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY
+from theory.methods import TIMED_COORDS
 
 Row = dict[str, Any]
 
@@ -25,6 +26,11 @@ class Look:
     marker: str
     line: str
     hollow: bool = False
+
+    @property
+    def short(self) -> str:
+        """The label of a rectangle's head without the word "rectangle"."""
+        return self.label.removeprefix("rectangle, ")
 
     def line_style(self) -> dict[str, Any]:
         """Keywords of a line with markers."""
@@ -52,6 +58,12 @@ METHODS: dict[str, Look] = {
 }
 """Names as in rows (``theory.claims.ledger_6_trained.variant_of``), in the order of legends."""
 
+COMPARED = {"rectangle": "rectangle", "positionwise": METHODS["positionwise"].label}
+"""The two methods that the paper compares, as they are called where no other head is drawn."""
+
+RATES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Ticks of a logarithmic axis of missing rates."""
+
 
 def method_look(name: str) -> Look:
     """The look of a method; "rectangle-coords" (in timings) is "rectangle" (in trainings).
@@ -59,7 +71,7 @@ def method_look(name: str) -> Look:
     >>> method_look("rectangle-coords").label
     'rectangle, coords'
     """
-    known = "rectangle" if name == "rectangle-coords" else name
+    known = "rectangle" if name == TIMED_COORDS else name
     if known not in METHODS:
         raise FieldError(f"a method is one of {', '.join(METHODS)}, got {name!r}")
     return METHODS[known]
@@ -100,14 +112,43 @@ def mean_and_bars(groups: Sequence[Sequence[float]]) -> tuple[np.ndarray, np.nda
     return mean, np.maximum(bars, 0)
 
 
-def one_legend(panels: Any, columns: int, order: Iterable[str] = ()) -> Any:
-    """Below the figure, the labels of all panels once, those of ``order`` first; the legend."""
+def draw_means(x: Any, groups: Sequence[Sequence[float]], ax: Any, **look: Any) -> None:
+    """The means of groups against ``x``, with bars from the smallest to the largest."""
+    mean, bars = mean_and_bars(groups)
+    ax.errorbar(x, mean, yerr=bars, **{"capsize": 2, "elinewidth": 0.8, **look})
+
+
+def axis_of_sizes(sizes: Sequence[int], ax: Any) -> None:
+    """Make x a logarithmic axis of numbers of training images, with ticks at ``sizes`` alone; one size
+    stands in the middle."""
+    ax.set(xscale="log", xlabel="$N$ (training images)")
+    ax.set_xticks(sizes, [f"{n}" for n in sizes])
+    ax.minorticks_off()
+    if len(sizes) == 1:
+        ax.set_xlim(sizes[0] / 2, sizes[0] * 2)
+
+
+def axis_of_rates(ax: Any) -> None:
+    """Make y a logarithmic axis of missing rates, with ticks at :data:`RATES`."""
+    ax.set_yscale("log")
+    ax.set_yticks(RATES, [f"{v:g}" for v in RATES])
+
+
+def legend_entries(panels: Any) -> dict[str, Any]:
+    """Label -> handle of all panels, each label once."""
     handles: dict[str, Any] = {}
     for panel in np.asarray(panels, dtype=object).flat:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
+    return handles
+
+
+def one_legend(
+    panels: Any, columns: int, order: Iterable[str] = (), loc: str = "outside lower center"
+) -> Any:
+    """The labels of all panels once, those of ``order`` first, below the figure or at ``loc``."""
+    handles = legend_entries(panels)
     labels = [k for k in order if k in handles]
     labels += [k for k in handles if k not in labels]
     figure = np.asarray(panels, dtype=object).flat[0].figure
-    return figure.legend([handles[k] for k in labels], labels, ncols=columns,
-                         loc="outside lower center")
+    return figure.legend([handles[k] for k in labels], labels, ncols=columns, loc=loc)

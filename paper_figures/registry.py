@@ -81,6 +81,8 @@ ENTRIES = {
         Entry("relevance_vs_limit", "Relevance level against the limit on the area",
               "relevance.jsonl"),
         Entry("rademacher_vs_n", "Rademacher complexity against N", "rademacher.jsonl"),
+        Entry("theorem_1", "Theorem 1 simulated: coverage, slack by cause, the largest risk",
+              "theorem-1.jsonl"),
         Entry("theorem_3", "Theorem 3 where complexity and gap are exact", "theorem-3.jsonl"),
         Entry("sandwich", "The sandwich of Theorem 2, and better maps that separate less",
               "theorem-2.jsonl"),

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.fields import FieldError, get, number, of_kind
+from paper_figures.fields import FieldError, get, number, of_kind, row_name
+from paper_figures.methods import one_legend
 from paper_figures.style import BLACK, BLUE, GREY, ORANGE, PAGE, RED, SKY
 
 KIND = "relevance"
@@ -48,11 +49,7 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
         plot_panel([r for r in of_kind(rows, KIND) if r["family"] == family], panel)
         panel.set_title(f"{family}, {_name(largest_grid(rows, family))}")
         panel.label_outer()
-    found = dict(zip(*reversed(panels[0].get_legend_handles_labels()), strict=True))
-    order = [*(label for label, _ in SCHEMES.values()), OTHERS, LOWER, POSITIONWISE]
-    labels = [label for label in order if label in found]
-    panels[0].figure.legend([found[label] for label in labels], labels, ncols=2,
-                            loc="outside lower center")
+    one_legend(panels, 2, [*(label for label, _ in SCHEMES.values()), OTHERS, LOWER, POSITIONWISE])
     return ax
 
 
@@ -113,7 +110,7 @@ def masks(row: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     pair = [np.array([[cell == "#" for cell in line] for line in text])
             for text in get(row, "witness")]
     if len(pair) != 2 or any(mask.shape != tuple(row["grid"]) for mask in pair):
-        raise FieldError(f"row {row['key']!r}: 'witness' must be two masks of the grid {row['grid']}")
+        raise FieldError(f"{row_name(row)}: 'witness' must be two masks of the grid {row['grid']}")
     return pair[0], pair[1]
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.certificates import DELTA, METHODS, select, tables
+from paper_figures.certificates import compared, select, tables
 from paper_figures.fields import get, number, plural
+from paper_figures.methods import COMPARED, one_legend
 from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, PURPLE, RED, SKY
+from theory.bounds import DELTA
 
 SHOWN = (
     ("theorem_1", "trained", "Theorem 1"),
@@ -51,7 +53,7 @@ def drawn(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
     """One column a method; below, the short bars once more, larger."""
-    return 2, len({get(r, "method") for r in select(rows)})
+    return 2, len(compared(drawn(rows)))
 
 
 def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
@@ -62,12 +64,12 @@ def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
 def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     """Stacked bars at the largest N, one a bound; a line where the measured rate is."""
     found = largest(select(rows))
-    methods = [m for m in METHODS if any(r["method"] == m for r in found)]
+    methods = compared(found)
     panels = np.asarray(ax, dtype=object).reshape(2, len(methods))
     for shown, line in zip((SHOWN, NEAR), panels, strict=True):
         for method, panel in zip(methods, line, strict=True):
             plot_panel(rows, panel, method, shown)
-            panel.set_title(METHODS[method] + ("" if shown is SHOWN else ", the short ones"))
+            panel.set_title(COMPARED[method] + ("" if shown is SHOWN else ", the short ones"))
             if panel is not line[0]:
                 panel.set_yticklabels([])
         most = max(panel.get_xlim()[1] for panel in line)
@@ -75,11 +77,7 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
             panel.set_xlim(0, most)
     for panel in panels[0]:
         panel.set_xlabel("")
-    handles: dict[str, Any] = {}
-    for panel in panels.flat:
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    panels.flat[0].figure.legend(handles.values(), handles.keys(), ncols=3, loc="outside lower center")
+    one_legend(panels, 3)
     return ax
 
 

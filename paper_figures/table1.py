@@ -19,7 +19,7 @@ BASELINES = ("none", "position-wise")
 LEVEL = 0.05
 COLUMNS = ("method", "against", "split",
            *(f"{model}: {name}" for model in MODELS for name in ("gain", "p", "p Holm")),
-           "ours: gain", "splits won", "p", "p Holm")
+           "ours: gain", "ours: splits won", "ours: p", "ours: p Holm")
 
 
 def table(rows: list[Row]) -> Table:

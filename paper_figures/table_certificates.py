@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.certificates import DELTA, METHODS, select, tables
+from paper_figures.certificates import select, tables
 from paper_figures.fields import get, number, plural
+from paper_figures.methods import COMPARED
 from paper_figures.tables import Table
+from theory.bounds import DELTA
 
 SHOWN = {
     ("theorem_1", "trained"): "Theorem 1", ("sharp_bound", "trained"): "exact complexity",
@@ -28,7 +30,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
     """Means over the seeds."""
     found, lines, rules = select(rows), [], []
     columns = list(dict.fromkeys(SHOWN.values()))
-    for method, words in METHODS.items():
+    for method, words in COMPARED.items():
         sizes = sorted({int(number(r, "n")) for r in found if r["method"] == method})
         rules += [len(lines)] if lines and sizes else []
         for n in sizes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from paper_figures.fields import FieldError, get, number
-from paper_figures.methods import Row, method_look, rows_where
+from paper_figures.fields import FieldError, get, number, row_name
+from paper_figures.methods import METHODS, Row, method_look, rows_where
 from paper_figures.tables import Table
+from theory.methods import TIMED_COORDS
 
 WHAT = {
     "module": "module, forward",
@@ -17,11 +18,11 @@ WHAT = {
 }
 """What is timed, as in rows of ``python -m training bench``, in this order."""
 
-BASES = {"positionwise": "position-wise", "simam": "SimAM", "none": "no attention"}
+COMPILED = "-compiled"
 HEADS = {
-    "rectangle-coords": "coords", "rectangle-softargmax": "softargmax", "rectangle-light": "light",
-    "rectangle-light-compiled": "light, compiled", "rectangle-paper": "the paper's head",
-    "positionwise": "position-wise", "cbam": "CBAM", "simam": "SimAM",
+    name: method_look(name.removesuffix(COMPILED)).short + ", compiled" * name.endswith(COMPILED)
+    for name in (TIMED_COORDS, "rectangle-softargmax", "rectangle-light", "rectangle-light-compiled",
+                 "rectangle-paper", "positionwise", "cbam", "simam")
 }
 """Columns; the first five are rectangles, and "rectangle" in a network is "rectangle-coords"."""
 
@@ -39,7 +40,8 @@ def table(rows: list[Row]) -> Table:
         if k and row["what"] != found[k - 1]["what"]:
             rules.append(k)
         base = get(row, "ratio_base")
-        lines.append((WHAT[row["what"]], _size(row), f"{get(row, 'batch')}", BASES.get(base, base),
+        lines.append((WHAT[row["what"]], _size(row), f"{get(row, 'batch')}",
+                      METHODS[base].label if base in METHODS else base,
                       f"{number(row, f'milliseconds.{base}'):.3g}",
                       *(_ratio(row, _name(h, row)) for h in heads)))
     columns = ("timed", "input", "images", "against", "its time (ms)", *(HEADS[h] for h in heads))
@@ -80,7 +82,7 @@ def caption(rows: list[Row]) -> str:
 
 def _name(head: str, row: Row) -> str | None:
     """A head's name among the timed of a row; None where it was not timed."""
-    names = [head] if head != "rectangle-coords" else [head, "rectangle"]
+    names = [head] if head != TIMED_COORDS else [head, "rectangle"]
     return next((n for n in names if n in get(row, "ratio")), None)
 
 
@@ -92,8 +94,7 @@ def _ratio(row: Row, name: str | None) -> str:
         return "1"
     ends = get(row, f"ratio_interval.{name}")
     if not isinstance(ends, list) or len(ends) != 2:
-        raise FieldError(f"row {row.get('key', '?')!r}: 'ratio_interval.{name}' must be two numbers, "
-                         f"got {ends!r}")
+        raise FieldError(f"{row_name(row)}: 'ratio_interval.{name}' must be two numbers, got {ends!r}")
     apart = max(value - ends[0], ends[1] - value)
     digits = 2 if apart >= 0.01 else 3
     return f"{value:.{digits}f} ± {apart:.{digits}f}"
@@ -106,7 +107,7 @@ def _size(row: Row) -> str:
         return " x ".join(map(str, features))
     side = next((p for p in get(row, "key").split("-") if p.replace("x", "").isdigit()), "")
     if not side:
-        raise FieldError(f"row {row.get('key', '?')!r} must name the image's side in its key")
+        raise FieldError(f"{row_name(row)} must name the image's side in its key")
     return " x ".join(side.split("x")) + " px" if "x" in side else f"{side} x {side} px"
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from paper_figures.fields import FieldError, get, number, plural
+from paper_figures.fields import FieldError, get, number, plural, row_name
 from paper_figures.methods import Row, rows_where
 from paper_figures.tables import Table
 
@@ -45,8 +45,7 @@ def cells(rows: list[Row]) -> dict[Cell, list[Row]]:
     for row in rows_where(rows, "training"):
         key = tuple(get(row, name) for name in ("method", "supervision", "truth", "n"))
         if key[0] not in ORDER:
-            raise FieldError(f"row {row.get('key', '?')!r}: a method is one of {', '.join(ORDER)}, got "
-                             f"{key[0]!r}")
+            raise FieldError(f"{row_name(row)}: a method is one of {', '.join(ORDER)}, got {key[0]!r}")
         out[key].append(row)
         if "gradcam" in row:
             seen = {**row, "train": dict.fromkeys(n for _, n, _ in NUMBERS), "test": row["gradcam"]}

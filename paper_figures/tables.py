@@ -32,6 +32,10 @@ _GREEK = {
                "sigma tau upsilon varphi chi psi omega".split(), strict=True)),
     **dict(zip("ΓΔΘΛΞΠΣΥΦΨΩ", "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
                strict=True)), "µ": "mu", "ϕ": "phi", "ϵ": "epsilon"}
+_LETTERS = {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l",
+            "Ł": "L"}
+_MARKS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u",
+          "\u0307": ".", "\u0308": '"', "\u030a": "r", "\u030b": "H", "\u030c": "v", "\u0327": "c"}
 _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar"}
 _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True))
 _LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-", strict=True))
@@ -87,18 +91,14 @@ class Table:
                                  f"got {rule}")
 
     def latex(self) -> str:
-        """A ``tabular`` with the rules of booktabs; needs ``\\usepackage{booktabs}`` only.
+        """LaTeX for a float, with what it needs in a comment (:mod:`paper_figures.latex_table`).
 
         Raises:
             ValueError: a character that has no LaTeX here.
         """
-        marks = "".join("r" if right else "l" for right in self._right())
-        lines = [rf"\begin{{tabular}}{{{marks}}}", r"\toprule", _row(self.columns), r"\midrule"]
-        for number, line in enumerate(self.lines):
-            if number in self.rules and number:
-                lines.append(r"\midrule")
-            lines.append(_row(line))
-        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+        from paper_figures.latex_table import latex
+
+        return latex(self)
 
     def csv(self) -> str:
         """Comma-separated values as in RFC 4180, columns first, numbers as programs read them."""
@@ -110,7 +110,7 @@ class Table:
 
     def html(self) -> str:
         """A ``<table>`` without a caption: heads are ``<th>`` with their scope."""
-        right = self._right()
+        right = self.right()
         head = "".join(f'<th scope="col"{_number_class(r)}>{html.escape(c)}</th>'
                        for c, r in zip(self.columns, right, strict=True))
         body = []
@@ -136,10 +136,10 @@ class Table:
 
     def _aligned(self, line: tuple[str, ...], widths: list[int]) -> str:
         cells = [" " * (w - _width(c)) + c if right else c + " " * (w - _width(c))
-                 for c, w, right in zip(line, widths, self._right(), strict=True)]
+                 for c, w, right in zip(line, widths, self.right(), strict=True)]
         return "  ".join(cells).rstrip()
 
-    def _right(self) -> list[bool]:
+    def right(self) -> list[bool]:
         """Of each column: do all its cells start like numbers?"""
         columns = [[line[k] for line in self.lines if line[k]] for k in range(len(self.columns))]
         return [k >= self.heads and bool(column) and all(re.match(r"[<>≤≥≈±+\-−–—]?\s?\d|[–—−-]$", c)
@@ -163,10 +163,10 @@ def plain(cell: str) -> str:
 
 
 def escape(text: str) -> str:
-    r"""Plain text as LaTeX.
+    r"""Plain text as LaTeX in ASCII, for any engine and encoding of fonts.
 
     Raises:
-        ValueError: a character that is neither Latin nor known here.
+        ValueError: a character that is neither a Latin letter, with one accent at most, nor known here.
 
     >>> print(escape("50 % ρ ≥ 10⁻³"))
     50 \% $\rho$ $\geq$ 10$^{-3}$
@@ -193,15 +193,21 @@ def _piece(kind: str, token: str) -> tuple[bool, str]:
         return True, MATHS[token]
     if token in _GREEK:
         return True, "\\" + _GREEK[token]
-    if token.isascii() or unicodedata.name(token, "").startswith("LATIN"):
+    if token.isascii():
         return False, token
+    if token in _LETTERS:
+        return False, f"\\{_LETTERS[token]}{{}}"
+    letter, *marks = unicodedata.normalize("NFD", token)
+    if letter.isascii() and len(marks) == 1 and marks[0] in _MARKS:
+        return False, f"\\{_MARKS[marks[0]]}{{{letter}}}"
     raise ValueError(f"a cell may hold Latin letters and known signs; no LaTeX for {token!r} "
                      f"(U+{ord(token):04X})")
 
 
-def _row(cells: tuple[str, ...]) -> str:
+def row(cells: tuple[str, ...]) -> str:
+    """A line of a ``tabular`` from cells in LaTeX."""
     # "[" after a line's end would be read as that end's argument
-    return re.sub(r"^(?=[\[*])", "{}", " & ".join(escape(cell) for cell in cells)) + r" \\"
+    return re.sub(r"^(?=[\[*])", "{}", " & ".join(cells)) + r" \\"
 
 
 def _number_class(right: bool) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from paper_figures.fields import FieldError, get, number, of_kind
+from paper_figures.methods import one_legend
 from paper_figures.style import BLACK, BLUE, GREY, ORANGE, PAGE, RED
+from theory.bounds import DELTA
 
 KIND = "theorem-3"
-DELTA = 0.05
 FREE = "all functions"
 LEAST = 4
 """A panel needs as many sizes of samples."""
@@ -66,8 +67,7 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
         panel.set_ylabel("gap and bounds")
     for panel in panels[-columns:]:
         panel.set_xlabel("$N$")
-    handles, labels = panels[0].get_legend_handles_labels()
-    panels[0].figure.legend(handles, labels, ncols=4, loc="outside lower center")
+    one_legend(panels, 4)
     return ax
 
 

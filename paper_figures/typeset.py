@@ -25,8 +25,10 @@ _IRREGULAR = {  # code points that Unicode put elsewhere
 
 
 _WORDS = {"rho": "ρ", "delta": "δ", "lambda": "λ", "alpha": "α", "sigma": "σ", "Phi": "Φ", "Psi": "Ψ",
-          "eta": "η", "mu": "μ", "tau": "τ"}
+          "eta": "η", "mu": "μ", "tau": "τ", "beta": "β", "pi": "π"}
 _SIGNS = (("<=", "≤"), (">=", "≥"), ("->", "→"), ("sqrt(", "√("), (" - ", " − "))
+_BELOW = str.maketrans("0123456789ijnx", "₀₁₂₃₄₅₆₇₈₉ᵢⱼₙₓ")
+_ABOVE = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class NotTypeset(ValueError):
@@ -83,13 +85,18 @@ def statement(latex: str) -> str:
 def plain(text: str) -> str:
     """A title with Greek letters and signs in place of their names.
 
-    >>> plain("rho >= 1 - 2k/n for lambda_1 -> 0"), plain("4 x 4 cells, x -> f(x)x")
-    ('ρ ≥ 1 − 2k/n for λ_1 → 0', '4 × 4 cells, x → f(x)x')
+    >>> plain("rho >= 1 - 2k/n for lambda_1 -> 0"), plain("4 x 4 cells, alpha < 1/|A^-1|, x^2")
+    ('ρ ≥ 1 − 2k/n for λ₁ → 0', '4 × 4 cells, α < 1/|A⁻¹|, x²')
+    >>> plain("theorem_1 of x_1, 2^1/2")
+    'theorem_1 of x₁, 2^1/2'
     """
     for written, sign in _SIGNS:
         text = text.replace(written, sign)
     text = re.sub(r"(?<=\d) x (?=\d)", " × ", text)
-    return re.sub(r"(?<![A-Za-z])(" + "|".join(_WORDS) + r")(?![A-Za-z])", lambda m: _WORDS[m[1]], text)
+    text = re.sub(r"(?<![A-Za-z])(" + "|".join(_WORDS) + r")(?![A-Za-z])", lambda m: _WORDS[m[1]], text)
+    text = re.sub(r"(?<![\w.])(\w)_(\d+|[ijnx]|in)(?!\w)",
+                  lambda m: m[1] + m[2].translate(_BELOW), text)
+    return re.sub(r"(?<=[\w)])\^(-?\d+)(?![\w/.])", lambda m: m[1].translate(_ABOVE), text)
 
 
 def _combine(element: ElementTree.Element) -> None:

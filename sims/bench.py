@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from sims.rows import cpu
 from sims.streams import stream
+from theory.provenance import cpu
 
 KIND = "supremum-speed"
 SIZES = (7, 14, 28, 56, 224)

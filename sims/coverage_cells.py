@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from theory.bounds import DELTA
+
 KIND = "coverage"
 UPPER, TWO_SIDED, DRAWN = "upper", "two-sided", "drawn"
 ALARM = 1e-3
@@ -24,7 +26,7 @@ LAWS = ("bernoulli 0.01", "bernoulli 0.05", "bernoulli 0.5", "bernoulli 0.9", "e
         "edge 1.001", "beta 2 18", "beta 0.1 0.9", "beta 5 1", "uniform", "point 0", "point 1",
         "rare 1", "rare 3")
 TABLE = (("bernoulli 0.05", 200), ("beta 2 18", 200), ("beta 2 18", 1000))
-"""The settings of :func:`side_by_side`, at level 0.05."""
+"""The settings of :func:`side_by_side`, at level ``DELTA``."""
 NEAR = ("bernoulli 0.49", 4, 0.05), ("bernoulli 0.5", 50, 0.01)
 """Where Hoeffding and betting are so tight that a fifth less is caught (law, N, delta)."""
 LARGE = ("bernoulli 0.377", 100000, 1e-5, 10_000_000)
@@ -96,26 +98,24 @@ def judge(rows: Sequence[Mapping[str, Any]], misses: str = "misses", alarm: floa
     return found
 
 
-def side_by_side(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The mean upper ends at level 0.05, one dict a setting of ``TABLE``, bound by bound.
+def side_by_side(
+    rows: Iterable[Mapping[str, Any]]
+) -> dict[tuple[str, int], dict[str, Mapping[str, Any]]]:
+    """The rows of upper ends at level ``DELTA`` in each setting of ``TABLE``, by their bound.
 
-    Beside them ``theorem_3_term``, the confidence term of Theorem 3 alone.
+    A setting that has no rows has an empty dict.
     """
     rows = list(rows)
-    table = []
-    for name, n in TABLE:
-        some = [r for r in rows if (r.get("law"), r["n"], r["delta"], r.get("side"), r.get("order"))
-                == (name, n, 0.05, UPPER, DRAWN)]
-        line = {"law": name, "n": n, **{r["bound"]: r["upper_mean"] for r in some}}
-        table.append({**line, "theorem_3_term": some[0]["theorem_3_term"]} if some else line)
-    return table
+    return {(name, n): {r["bound"]: r for r in rows if tuple(
+        map(r.get, ("law", "n", "delta", "side", "order"))) == (name, n, DELTA, UPPER, DRAWN)}
+        for name, n in TABLE}
 
 
 def _held_out(p: dict[str, Any], seed: int) -> list[dict[str, Any]]:
     grid = [(name, n, delta, side) for name in p["laws"] for n in p["sizes"]
             for delta in p["deltas"] for side in (UPPER, TWO_SIDED)
-            if side == UPPER or delta == 0.05]
-    grid += [(name, n, 0.05, UPPER) for name, n in TABLE]
+            if side == UPPER or delta == DELTA]
+    grid += [(name, n, DELTA, UPPER) for name, n in TABLE]
     return [_sampled(p, seed, bound, *place) for place in grid for bound in _bounds_for(place[0])]
 
 

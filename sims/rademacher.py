@@ -44,6 +44,7 @@ from sims.rademacher_errors import Facts, lower_limit, mean_exact, two_sided, va
 from sims.rademacher_found import Maximiser, found_spans
 from sims.rademacher_signs import SignedSpans, antithetic_pairs, random_signs
 from sims.streams import stream
+from theory.bounds import DELTA
 from theory.families import Family
 from theory.masks import require_masks
 
@@ -90,7 +91,7 @@ def empirical_rademacher(
     *,
     draws: int = 2000,
     seed: int = 0,
-    delta: float = 0.05,
+    delta: float = DELTA,
     name: str = "rademacher",
     max_pairs: int | None = None,
 ) -> Estimate:

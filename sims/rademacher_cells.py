@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from theory.bounds import DELTA
+
 KIND = "rademacher"
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -19,7 +21,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "full": {"grids": (7, 14, 28), "largest": 7, "samples": 5, "draws": 4000,
              "rotated_grids": (7, 14), "repeats": 4},
 }
-DELTA = 0.05
 
 
 def cells(preset: str, seed: int) -> list[dict[str, Any]]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from theory import __version__
+from theory import provenance as origin
 
 SCHEMA = 1
 LIBRARIES = ("numpy", "scipy", "numba")
@@ -43,25 +42,13 @@ def machine() -> dict[str, Any]:
     except metadata.PackageNotFoundError:
         torch = None
     return {
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "cpu": cpu(),
+        "machine": origin.machine(),
+        "cpu": origin.cpu(),
         "python": platform.python_version(),
         **libraries(),
         "torch": torch,
-        "commit": _commit(),
+        "commit": origin.commit("theory", "sims"),
     }
-
-
-def cpu() -> str:
-    """The processor's name and its widest vectors, as far as the system tells."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in text.splitlines()
-             if line.startswith("model name")]
-    wide = "AVX-512BW" if " avx512bw" in text else "AVX2" if " avx2" in text else platform.machine()
-    return f"{names[0] if names else platform.machine()}, {wide}"
 
 
 def libraries() -> dict[str, str]:
@@ -82,18 +69,6 @@ def code_hash() -> str:
         if not name.startswith("theory/claims/"):
             digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _commit() -> str | None:
-    git = ["git", "-C", str(Path(__file__).parents[1])]
-    try:
-        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True,
-                              text=True, check=True, timeout=10).stdout.strip()
-        changed = subprocess.run([*git, "status", "--porcelain", "theory", "sims"], check=True,
-                                 capture_output=True, text=True, timeout=10).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return f"{head}+changes" if changed else head
 
 
 class Row(dict[str, Any]):

@@ -121,7 +121,7 @@ PLANTS = [
           '"all" if hits else "none"', 'tests/test_trained_claims.py'),
     Plant('theory/claims/ledger_5_1_trained.py', 'return SMALL_LOSS + (mean(losses) if losses else 0.0)',
           'return SMALL_LOSS + (max(losses) if losses else 0.0)', 'tests/paper_figures/test_h1.py'),
-    Plant('theory/claims/ledger_5_1_h1.py', 'if row["method"].startswith("rectangle") else 0.0',
+    Plant('theory/claims/ledger_5_1_h1.py', 'if is_rectangle(row["method"]) else 0.0',
           'if True else 0.0', 'tests/paper_figures/test_h1.py'),
     Plant('paper_figures/learning_curves.py', 'found = "iou_chosen" if metric == "iou" else metric',
           'found = metric', 'tests/paper_figures/test_learning_curves.py'),

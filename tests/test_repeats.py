@@ -15,6 +15,7 @@ from theory.repeats import (
     sign_flip_p,
     t_interval,
     wilcoxon_p,
+    with_interval,
 )
 from theory.table1 import RATIOS, RUNS
 
@@ -42,6 +43,12 @@ def test_coverage_at_five_seeds():
     inside = [i.low <= 0 <= i.high for i in (bootstrap_interval(v, rng, method="percentile", resamples=500)
                                              for v in x[:400])]
     assert 0.75 < np.mean(inside) < 0.90
+
+
+def test_a_mean_in_words_has_an_interval_from_three_values_on():
+    half = stats.t.ppf(0.975, 2) / np.sqrt(3)  # of 1, 2, 3, whose standard deviation is 1
+    assert with_interval([1.0, 2.0, 3.0], 1) == f"2.0 ± {half:.1f}" == "2.0 ± 2.5"
+    assert with_interval([1.0, 2.0]) == "1.50" and with_interval([0.25], 3) == "0.250"
 
 
 @pytest.mark.parametrize("method", ["BCa", "percentile"])
@@ -153,6 +160,8 @@ def test_equal_differences_stay_without_a_t_test():
     (lambda: t_interval([1.0]), r"at least 2 values.*\(1,\)"),
     (lambda: t_interval([1.0, np.nan]), "finite, got nan"),
     (lambda: t_interval([1.0, 2.0], 95), r"level must be in \(0, 1\), got 95"),
+    (lambda: with_interval([]), "at least one"),
+    (lambda: with_interval([1.0, np.nan, 2.0]), "finite, got nan"),
     (lambda: bootstrap_interval([1.0, 2.0], np.random.default_rng(0), method="basic"), "got 'basic'"),
     (lambda: paired([1.0, 2.0], [1.0]), "as many of both, got 2 and 1"),
     (lambda: paired([1.0, 2.0], [1.0, 3.0], -1.0), "test_over_train must be finite and >= 0, got -1.0"),

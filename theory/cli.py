@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from theory.bounds import DELTA
+
 EXIT_SAME, EXIT_CHANGED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
@@ -77,8 +79,8 @@ def _parser() -> argparse.ArgumentParser:
                        help="true masks, one PNG or NPY file an image")
     bound.add_argument("--predictions", type=Path, required=True, metavar="DIR",
                        help="predicted masks, files of the same names")
-    bound.add_argument("--delta", type=float, default=0.05,
-                       help="the bounds fail with at most this probability (default 0.05)")
+    bound.add_argument("--delta", type=float, default=DELTA,
+                       help=f"the bounds fail with at most this probability (default {DELTA:g})")
     bound.add_argument("--json", type=Path, metavar="FILE")
     bound.set_defaults(run=_bound)
     return parser

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,6 +44,22 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     x = _sample(values, level)
     half = float(t.ppf((1 + level) / 2, len(x) - 1)) * float(x.std(ddof=1)) / math.sqrt(len(x))
     return Interval(float(x.mean()), float(x.mean()) - half, float(x.mean()) + half, level, len(x))
+
+
+def with_interval(values: Sequence[float], digits: int = 2) -> str:
+    """The mean in words, with half of its 95 % t interval from three values on.
+
+    >>> with_interval([0.1, 0.2, 0.3]), with_interval([0.1, 0.2])
+    ('0.20 ± 0.25', '0.15')
+
+    Raises:
+        ValueError: no values; from three on, values that are not finite.
+    """
+    text = f"{statistics.mean(values):.{digits}f}"
+    if len(values) < 3:
+        return text
+    found = t_interval(values)
+    return f"{text} ± {(found.high - found.low) / 2:.{digits}f}"
 
 
 def bootstrap_interval(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from theory.bounds import DELTA
 from training.config import METHODS, RunConfig
 from training.experiments import EXPERIMENTS, PRESETS, SIZES, with_changes
 from training.settings import changed, from_file
@@ -82,7 +83,8 @@ def parser() -> argparse.ArgumentParser:
     certify.add_argument("what", metavar="RUN_OR_ROWS", type=Path,
                          help="the folder of a run (trains what its certificate needs) or a file of "
                               "rows")
-    certify.add_argument("--delta", type=float, default=0.05, help="in (0, 1) (default: 0.05)")
+    certify.add_argument("--delta", type=float, default=DELTA,
+                         help=f"in (0, 1) (default: {DELTA:g})")
     certify.add_argument("--out", metavar="FILE", type=Path,
                          help="tables are appended here (default for a folder: RUN/bounds.jsonl)")
     gallery = commands.add_parser(

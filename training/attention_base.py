@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import theory.attention
-from theory.rectangle import Rectangle
+from theory.rectangle import Rectangle, grid
 from training.attention_shapes import SHAPES, Scale, log_map, logit_map, rescaled
 
 
@@ -52,6 +52,18 @@ class AttentionMap:
     def parameters(self) -> Tensor | None:
         """``(mu1, mu2, sigma1, sigma2, alpha)``: ``(n, 5)`` or ``(n, k, 5)``; None without them."""
         return None if self.rectangle is None else self.rectangle.to_array()
+
+    @property
+    def is_one_shape(self) -> bool:
+        """Whether each map is that of one rectangle or ellipse, not of a union or of none."""
+        return self.rectangle is not None and self.rectangle.angle.ndim == 1
+
+    def centre(self) -> Tensor:
+        """The centre of the one shape, else the mean position of f, ``(n, 2)`` float32."""
+        if self.is_one_shape:
+            return self.rectangle.center.float()
+        weights = torch.softmax(self.log_f.float().flatten(1), dim=1)
+        return weights @ grid(*self.log_f.shape[-2:], like=weights).flatten(0, 1)
 
     def threshold_mask(self) -> Tensor:
         """The mask ``{f >= 1/2}``, int8 with values -1 and +1."""

@@ -37,8 +37,9 @@ import torch
 from torch import Tensor
 
 from theory.bounds.pac_bayes_kl import PacBayesKl
+from theory.methods import is_rectangle
 from training.attention_base import set_scale
-from training.config import RECTANGLES, RunConfig
+from training.config import RunConfig
 from training.constant import best_constant
 from training.counter import streams
 from training.data import Prepared, prepare
@@ -213,7 +214,7 @@ def wide_deviations(weights: dict[str, Tensor], method: str) -> dict[str, Tensor
     proportion to them: theirs are in units of what they give.  Of a logit a cell that is the bias
     alone, because wide weights would be noise on every cell.
     """
-    boxes = method in RECTANGLES
+    boxes = is_rectangle(method)
     out = _times(scales_of(weights), WIDE if boxes else WIDE_CELLS)
     for name, weight in weights.items():
         layer, _, kind = name.rpartition(".")

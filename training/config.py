@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from theory.methods import RECTANGLES, is_rectangle
 from training.shapes import ShapesConfig
 
-RECTANGLES = ("rectangle", "rectangle-paper", "rectangle-softargmax", "rectangle-light")
 LEARNT = (*RECTANGLES, "positionwise", "cbam")
 METHODS = ("none", *LEARNT, "simam", "centre", "oracle")
 ANALYSES = ("sequences", "injectivity", "gradcam", "certificate")
@@ -144,7 +144,7 @@ class RunConfig:
             raise ValueError(f"analyses are among {', '.join(ANALYSES)}, got {unknown[0]!r}")
         if self.supervision == "mask" and self.method not in (*RECTANGLES, "positionwise", "cbam"):
             raise ValueError(f"supervision by masks needs a map to learn, got method {self.method!r}")
-        if self.eqvc != "none" and self.method not in RECTANGLES:
+        if self.eqvc != "none" and not is_rectangle(self.method):
             raise ValueError(f"eqvc acts on the parameters of a rectangle, got method {self.method!r}")
         for name in ("n", "steps", "batch", "starts", "width", "tail", "positionwise_width",
                      "n_test", "lr", "coords_lr", "paper_lr", "positionwise_lr", "s", "s_start",

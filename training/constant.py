@@ -15,15 +15,15 @@ import torch
 from sims.supremum import extremes_of
 from theory.bounds.occam import log_size_of_constant_masks
 from theory.families import AllMasks, Family, Rectangles
+from theory.methods import is_rectangle
 from theory.rates import missing_rate
-from training.config import RECTANGLES
 from training.data import Part, Prepared
 from training.samples import IGNORED
 
 
 def family_of(method: str, height: int, width: int) -> Family:
     """Axis-aligned rectangles for methods of rectangles, all masks (the empty one too) for others."""
-    if method in RECTANGLES:
+    if is_rectangle(method):
         return Rectangles(height, width)
     return AllMasks(height, width, empty=True)
 

@@ -19,6 +19,7 @@ import torch
 
 from sims.rows import machine
 from theory import __version__
+from theory.provenance import usable_cores
 
 EXTRAS = {
     "tensorboard": ("tensorboard", "curves"),
@@ -212,8 +213,7 @@ def memory() -> dict[str, int | None]:
 
 def threads() -> dict[str, Any]:
     """Cores this process may use, and the threads that torch uses."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cores": cores, "torch": torch.get_num_threads(),
+    return {"cores": usable_cores(), "torch": torch.get_num_threads(),
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS")}
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from theory.rates import fitting_rate
-from theory.rectangle import grid, hard_rectangle
+from theory.rectangle import hard_rectangle
 from training.attention import AttentionMap
 from training.data import Part
 from training.equivariance import pixel_points
@@ -87,7 +87,7 @@ def evaluate(
             wrong += _wrong(hard, samples.masks)
             sums += _image_iou(found, samples)
             if samples.rectangle is not None:
-                centres.append(torch.cat([_centre(found), samples.rectangle.center], dim=1).cpu())
+                centres.append(torch.cat([found.centre(), samples.rectangle.center], dim=1).cpu())
     counts.state.copy_(world.sum_counts({"state": counts.state})["state"])
     out: dict[str, Any] = counts.result(threshold)
     out["loss"] = world.sum_scalar(loss) / world.sum_scalar(float(images))
@@ -105,8 +105,7 @@ def evaluate(
 
 def _single(found: AttentionMap) -> bool:
     """Whether the map is that of one rectangle (not an ellipse, not a union)."""
-    return (found.rectangle is not None and found.shape == "rectangle"
-            and found.rectangle.angle.ndim == 1)
+    return found.is_one_shape and found.shape == "rectangle"
 
 
 def _wrong(hard: Tensor, masks: Tensor) -> Tensor:
@@ -137,11 +136,3 @@ def _image_iou(found: AttentionMap, samples: Samples) -> Tensor:
     iou = fitting_rate(predicted[seen], truth[seen], zero_division=0.0, where=known[seen],
                        check=False)
     return torch.tensor([float(iou.double().sum()), float(seen.sum())], dtype=torch.float64)
-
-
-def _centre(found: AttentionMap) -> Tensor:
-    """The centre of the rectangle; of mass where there is not exactly one."""
-    if _single(found):
-        return found.rectangle.center
-    f = torch.softmax(found.log_f.flatten(1), dim=1)
-    return f @ grid(*found.log_f.shape[-2:], like=f).flatten(0, 1)

@@ -1,9 +1,10 @@
 """The experiments (a) to (j): each a grid of cells, with presets by size, and a file of rows.
 
-Presets: ``smoke`` runs every experiment end to end in a minute and learns nothing; ``quick`` is what
-``make reproduce`` runs; ``cpu`` is for a machine without a GPU, ``long`` the same with more seeds and
-all methods on both families of truths; ``gpu`` has more seeds still, larger samples and pretrained
-backbones that are fine-tuned.
+Presets: ``smoke`` runs every experiment end to end in a minute and learns nothing; ``quick`` learns
+what can be learnt in minutes (``make reproduce`` runs those experiments that tell something by then);
+``cpu`` is for a machine without a GPU, ``long`` the same with more seeds and all methods on both
+families of truths; ``gpu`` has more seeds still, larger samples and pretrained backbones that are
+fine-tuned.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from training.config import RECTANGLES, RunConfig
+from theory.methods import RECTANGLES
+from training.config import RunConfig
 from training.shapes import REGIMES, ShapesConfig
 
 PRESETS = ("smoke", "quick", "cpu", "long", "gpu")
@@ -76,15 +78,9 @@ def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
 
-def _fewer_steps(preset: str, quick: int) -> dict[str, Any]:
-    """Shorter trainings for a quick look.  (Not for rows: with half of the steps some rectangles are
-    still on their way when the best start is chosen, and stay in a local minimum.)"""
-    return {"steps": quick, "starts": 2} if preset == "quick" else {}
-
-
 def _theorem_1(preset: str) -> list[dict[str, Any]]:
     samples, more = SAMPLES[preset], SEEDS[preset]
-    seeds = more[:3] if preset == "long" else more
+    seeds = more[:{"quick": 1, "long": 3}.get(preset, len(more))]
     bent = (ShapesConfig(**REGIMES[MISSPECIFIED]),)
     late = samples[-2:] if preset in ("cpu", "long", "gpu") else samples[-1:]
     wide = late if preset == "quick" else samples
@@ -108,11 +104,10 @@ def _theorem_1(preset: str) -> list[dict[str, Any]]:
 def _regimes(preset: str) -> list[dict[str, Any]]:
     seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
     n = {"smoke": 64, "quick": 1024, "cpu": 2048, "long": 2048, "gpu": 16384}[preset]
-    names = {"smoke": ("needed", "local"), "quick": ("needed", "local", "balanced", "random-labels")}
+    names = {"smoke": ("needed", "local"), "quick": ("needed", "local")}
     names = names.get(preset, tuple(REGIMES))
     methods = ("rectangle", "positionwise", "none", "oracle")
-    steps = _fewer_steps(preset, 100)
-    return [{**cell, **steps, "n": n, "shapes": ShapesConfig(**REGIMES[name])}
+    return [{**cell, "n": n, "shapes": ShapesConfig(**REGIMES[name])}
             for name in names for cell in grid(seed=seeds, method=methods)]
 
 
@@ -120,11 +115,10 @@ def _splits(preset: str) -> list[dict[str, Any]]:
     pool = {"smoke": 100, "quick": 500, "cpu": 1600, "long": 1600, "gpu": 7349}[preset]
     splits = {"smoke": (0,), "quick": (0, 1)}.get(preset, (0, 1, 2, 3, 4))
     ratios = (60, 70, 80) if preset in ("cpu", "long", "gpu") else (60,)
-    steps = _fewer_steps(preset, 100)
     out = []
     for ratio, split in itertools.product(ratios, splits):
         base = {"pool": pool, "ratio": ratio, "split": split, "seed": split,
-                "n": pool * ratio // 100, **steps}
+                "n": pool * ratio // 100}
         out += [{**base, "method": m} for m in ("positionwise", "rectangle", "oracle")]
         out += [{**base, "method": "none", "analyses": ("gradcam",)},
                 {**base, "method": "rectangle", "eqvc": "quotient"}]
@@ -137,9 +131,8 @@ def _depth(preset: str) -> list[dict[str, Any]]:
     seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
     depths = (0, 3) if preset in ("smoke", "quick") else (0, 1, 2, 3)
     n = {"smoke": 64, "quick": 1024, "cpu": 2048, "long": 2048, "gpu": 16384}[preset]
-    steps = _fewer_steps(preset, 100)
     rates = {"lr": 1e-3, "coords_lr": 5e-3, "positionwise_lr": 1e-3}
-    return [{**cell, **steps, **rates, "n": n, "layers": 3} for cell in
+    return [{**cell, **rates, "n": n, "layers": 3} for cell in
             grid(depth=depths, seed=seeds, method=("rectangle", "positionwise"))]
 
 
@@ -147,8 +140,6 @@ def _sequences(preset: str) -> list[dict[str, Any]]:
     seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
     n = {"smoke": 64, "quick": 1024, "cpu": 4096, "long": 4096, "gpu": 16384}[preset]
     base = {"n": n, "analyses": ("sequences",)}
-    if preset == "quick":
-        base |= {"steps": 100, "starts": 2}
     methods = ("rectangle", "positionwise", "cbam", "centre")
     if preset in ("cpu", "long", "gpu"):
         methods += ("rectangle-softargmax", "rectangle-light", "simam")
@@ -158,7 +149,8 @@ def _sequences(preset: str) -> list[dict[str, Any]]:
 
 
 def _masks(preset: str) -> list[dict[str, Any]]:
-    return grid(n=SAMPLES[preset], seed=SEEDS[preset], method=("rectangle", "positionwise"),
+    seeds = SEEDS[preset][:1] if preset == "quick" else SEEDS[preset]
+    return grid(n=SAMPLES[preset], seed=seeds, method=("rectangle", "positionwise"),
                 supervision=("mask",))
 
 
@@ -174,8 +166,7 @@ def _injectivity(preset: str) -> list[dict[str, Any]]:
     seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:2]
     methods = ("rectangle", "positionwise") if preset in ("smoke", "quick") else (
         *RECTANGLES, "positionwise")
-    steps = _fewer_steps(preset, 100)
-    return [{**c, **steps, "n": 64 if preset == "smoke" else 1024, "analyses": ("injectivity",)}
+    return [{**c, "n": 64 if preset == "smoke" else 1024, "analyses": ("injectivity",)}
             for c in grid(seed=seeds, method=methods, rescale=(True, False))]
 
 
@@ -199,7 +190,8 @@ def _certificates(preset: str) -> list[dict[str, Any]]:
                "long": (512, 1024, 2048, 4096, 8192),
                "gpu": (512, 1024, 2048, 4096, 8192, 16384)}[preset]
     seeds = SEEDS[preset][:1] if preset in ("smoke", "quick") else SEEDS[preset][:3]
-    return grid(n=samples, seed=seeds, method=("rectangle", "rectangle-paper", "positionwise"),
+    methods = ("rectangle", "rectangle-paper", "positionwise")
+    return grid(n=samples, seed=seeds, method=methods[::2] if preset == "quick" else methods,
                 analyses=(("certificate",),))
 
 

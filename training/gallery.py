@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from sims.rows import read_rows
+from theory.methods import one_rectangle
 from theory.rates import fitting_rate, missing_rate
 from training.attention import AttentionMap
 from training.checkpoint import CheckpointError
-from training.config import RECTANGLES, RunConfig, as_dict, digest, from_dict
+from training.config import RunConfig, as_dict, digest, from_dict
 from training.data import Prepared, data_of, prepare
 from training.experiments import EXPERIMENTS
 from training.fit import one_thread
@@ -81,7 +82,7 @@ def gallery(folders: Sequence[Path], out: Path) -> list[dict[str, Any]]:
         raise ValueError("a gallery shows runs on the same test images, got others in "
                          + " and ".join(map(str, list(images.values())[:2])))
     _check_out(out, images_of(configs[0]))
-    rectangles = [c.key for c in configs if _one_rectangle(c)]
+    rectangles = [c.key for c in configs if one_rectangle(c.method, c.shape, c.count)]
     written = []
     origin = machine()
     with TrainingRows(out) as writer, one_thread():
@@ -164,11 +165,6 @@ def _config(folder: Path) -> RunConfig:
         raise ValueError(f"a gallery shows maps that a network finds by itself, and {folder} is a run "
                          f"of method {config.method!r}")
     return config
-
-
-def _one_rectangle(config: RunConfig) -> bool:
-    return (config.method in RECTANGLES and config.count == 1
-            and config.shape == "rectangle")
 
 
 def _check_out(out: Path, images: str) -> None:

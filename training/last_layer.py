@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from theory.bounds.contraction import SIGMOID_SLOPE, norm_on_grid, ramp_missing_rate
 from theory.bounds.evidence import LEAST_NORM
 from theory.bounds.lipschitz import rectangle_constants
+from theory.methods import one_rectangle
 from theory.rates import missing_rate
 from training.attention_base import AttentionMap, set_scale
 from training.attention_heads import PaperHead
@@ -156,8 +157,8 @@ def lipschitz(config: RunConfig, height: int, width: int) -> dict[str, Any] | No
     if config.method == "positionwise":
         return {"outputs": height * width, "shared": True, "lipschitz_soft": SIGMOID_SLOPE,
                 "lipschitz_ramp": 1 / MARGIN}
-    single = config.count == 1 and config.shape == "rectangle" and config.half_range == "floor"
-    if config.method != "rectangle-paper" or not single:
+    single = one_rectangle(config.method, config.shape, config.count)
+    if config.method != "rectangle-paper" or not single or config.half_range != "floor":
         return None
     least = config.min_half_width / (min(height, width) - 1)
     soft, cut = (rectangle_constants(height, width, config.s, least, margin=margin).raw().weighted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from theory.methods import HEAD_OF, is_rectangle
 from training.attention import PositionwiseAttention, RectangularAttention, SpatialAttention
 from training.attention_peers import (
     CBAMSpatialAttention,
@@ -9,10 +10,7 @@ from training.attention_peers import (
     OracleAttention,
     SimAM,
 )
-from training.config import RECTANGLES, RunConfig
-
-HEAD_OF = {"rectangle": "coords", "rectangle-paper": "paper",
-           "rectangle-softargmax": "softargmax", "rectangle-light": "light"}
+from training.config import RunConfig
 
 
 def make_attention(config: RunConfig, channels: int) -> SpatialAttention | None:
@@ -21,7 +19,7 @@ def make_attention(config: RunConfig, channels: int) -> SpatialAttention | None:
     Peers that were published without residual and rescaling (CBAM, SimAM) keep their own form.
     """
     flags = {"residual": config.residual, "rescale": config.rescale}
-    if config.method in RECTANGLES:
+    if is_rectangle(config.method):
         options = {} if config.half_range == "linear" else {"min_half_width": config.min_half_width}
         if config.hidden:
             options["hidden"] = config.hidden

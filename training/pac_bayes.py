@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from theory.bounds import DELTA
 from theory.rates import missing_rate
 from training.data import Part
 from training.fit import TrainingError
@@ -41,7 +42,7 @@ class PosteriorTraining:
     steps: int = 300
     batch: int = 64
     lr: float = 0.02
-    delta: float = 0.05
+    delta: float = DELTA
     dice: float = 0.0
 
     def __post_init__(self) -> None:

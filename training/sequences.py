@@ -18,7 +18,6 @@ from torch import Tensor
 
 from theory.equivariance import Similarity, quotient_loss, symmetries
 from theory.rates import fitting_rate
-from theory.rectangle import grid as grid_points
 from theory.rectangle import hard_mask
 from training.attention import AttentionMap
 from training.equivariance import about_center, for_shapes, inverse, share_inside, warp, warp_map
@@ -180,7 +179,7 @@ def _measure(
         "correlation": _correlation(found.f, *warp_map(first.f, move)),
         "iou_truth": _iou(mask, torch.where(truth_known, truth, -1), truth_known),
         "empty": (mask != 1).all(dim=-1).all(dim=-1).float(),
-        "centre_error": (_centre(found) - move.apply(_centre(first))).norm(dim=-1),
+        "centre_error": (found.centre() - move.apply(first.centre())).norm(dim=-1),
     }
     if found.rectangle is not None and first.rectangle is not None:
         acted = for_shapes(first, move).act(first.rectangle)
@@ -216,7 +215,7 @@ def _bends(steps: Sequence[_Step]) -> dict[str, float | None]:
     """The second differences of three neighbouring steps, taken back to the first image."""
     kept = steps[0].kept & steps[1].kept & steps[2].kept
     back = [inverse(step.move) for step in steps]
-    centre = _second([b.apply(_centre(s.found)) for b, s in zip(back, steps, strict=True)])
+    centre = _second([b.apply(s.found.centre()) for b, s in zip(back, steps, strict=True)])
     maps, known = zip(*(warp_map(s.found.f.float(), b) for b, s in zip(back, steps, strict=True)),
                       strict=True)
     there = (known[0] & known[1] & known[2]).float()
@@ -244,14 +243,6 @@ def _nearest(parameters: Tensor, target: Tensor) -> Tensor:
 
 def _second(z: Sequence[Tensor]) -> Tensor:
     return z[0] - 2 * z[1] + z[2]
-
-
-def _centre(found: AttentionMap) -> Tensor:
-    """The centre of the one rectangle, else the mean position of f, ``(n, 2)``."""
-    if found.rectangle is not None and found.rectangle.angle.ndim == 1:
-        return found.rectangle.center.float()
-    weights = torch.softmax(found.log_f.float().flatten(1), dim=1)
-    return weights @ grid_points(*found.log_f.shape[-2:], like=weights).flatten(0, 1)
 
 
 def _iou(a: Tensor, b: Tensor, where: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from theory.provenance import usable_cores
+
 VARIABLE = "QUADRAT_THREADS"
 """The environment variable that limits the threads of one process."""
 
@@ -20,7 +22,7 @@ def thread_count(threads: int | None = None) -> int:
     """
     given: Any = os.environ.get(VARIABLE) or None if threads is None else threads
     if given is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return usable_cores()
     try:
         number = int(given) if isinstance(given, str) else operator.index(given)
     except (TypeError, ValueError):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+REAL = Path(__file__).parents[2] / "paper_figures" / "rows" / "training.jsonl"
+POSTERIORS = ("split", "split-trained", "initial", "initial-trained")
 
 
 def posterior(**changes: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from mpmath import mp
 from scipy.stats import binomtest
 
 from tests.bounds.strategies import DELTA, SIZE, UNIT
-from tests.bounds.toys import coins, is_kl_upper, maurer_nats_mp, needle_misses, smooth
+from tests.bounds.toys import TOYS, is_kl_upper, maurer_nats_mp, needle_misses, smooth
 from theory.bounds.base import INGREDIENTS, Bound
 from theory.bounds.binary_kl import binary_kl, kl_upper
 from theory.bounds.disintegrated import Disintegrated, disintegrated
@@ -20,7 +20,6 @@ from theory.bounds.pac_bayes import kl_moment
 from theory.bounds.pac_bayes_kl import pac_bayes_kl
 
 RATIO = st.floats(-1000, 1000)
-TOYS = [(coins(0.3, 0.5), 6), (coins(0.05, 0.5, 0.9), 3), (coins(0.9), 1), (smooth(5, 4, 1), 8), (smooth(7, 3, 2), 12)]
 BETAS = (-2.0, 0.0, 0.5, 3.0, 30.0)
 
 

@@ -2,12 +2,11 @@
 
 import copy
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.bounds.rows import row_of
+from tests.bounds.rows import POSTERIORS, REAL, row_of
 from theory.bounds import INGREDIENTS
 from theory.bounds.evidence import (
     PREDICTORS,
@@ -18,9 +17,6 @@ from theory.bounds.evidence import (
     one_rectangle,
 )
 from theory.bounds.occam import log_size_of_heads
-
-POSTERIORS = ("split", "split-trained", "initial", "initial-trained")
-REAL = Path(__file__).parents[2] / "paper_figures" / "rows" / "training.jsonl"
 
 
 def changed(path, value, **more):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from functools import partial
 from itertools import product
 
 import numpy as np
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 from scipy.stats import binom
 
+from tests.bounds.pac_bayes import FORMULAS, OBJECTS
 from tests.bounds.strategies import DELTA, SIZE, UNIT
 from tests.bounds.toys import (
     Toy,
@@ -34,14 +34,9 @@ from theory.bounds.pac_bayes_catoni import (
 )
 from theory.bounds.pac_bayes_kl import PacBayesKl, pac_bayes_kl
 from theory.bounds.pac_bayes_lambda import PacBayesLambda, best_lambda, lambda_form, pac_bayes_lambda
-from theory.bounds.pac_bayes_quadratic import PacBayesQuadratic, pac_bayes_quadratic, quadratic_form
+from theory.bounds.pac_bayes_quadratic import pac_bayes_quadratic, quadratic_form
 
 NATS = st.floats(0, 1000)
-FORMULAS = {
-    "kl": pac_bayes_kl, "quadratic": pac_bayes_quadratic, "lambda": pac_bayes_lambda,
-    "catoni": partial(pac_bayes_catoni, parameter=1.0), "grid": pac_bayes_catoni_grid,
-}
-OBJECTS = {"kl": PacBayesKl, "quadratic": PacBayesQuadratic, "lambda": PacBayesLambda, "grid": PacBayesCatoni}
 GIVEN = {"gibbs": 0.08, "draws": 400, "n_samples": 900, "kl": 12.0, "prior_choices": 3.0}
 
 

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
 from scipy.stats import binom, binomtest
 
-from tests.bounds.toys import coins, needle_misses, smooth
+from tests.bounds.pac_bayes import FORMULAS, OBJECTS
+from tests.bounds.toys import TOYS, needle_misses, smooth
 from theory.bounds.binary_kl import binary_kl
 from theory.bounds.pac_bayes import gibbs_upper, kl_moment
-from theory.bounds.pac_bayes_catoni import PacBayesCatoni, pac_bayes_catoni, pac_bayes_catoni_grid
-from theory.bounds.pac_bayes_kl import PacBayesKl, pac_bayes_kl
-from theory.bounds.pac_bayes_lambda import PacBayesLambda, pac_bayes_lambda
-from theory.bounds.pac_bayes_quadratic import PacBayesQuadratic, pac_bayes_quadratic
-
-FORMULAS = {
-    "kl": pac_bayes_kl, "quadratic": pac_bayes_quadratic, "lambda": pac_bayes_lambda,
-    "catoni": partial(pac_bayes_catoni, parameter=1.0), "grid": pac_bayes_catoni_grid,
-}
-OBJECTS = {"kl": PacBayesKl, "quadratic": PacBayesQuadratic, "lambda": PacBayesLambda, "grid": PacBayesCatoni}
-
 
 # The Monte-Carlo step.
 
@@ -58,8 +47,6 @@ def test_draws_without_number_are_exact():
 
 
 # Coverage.
-
-TOYS = [(coins(0.3, 0.5), 6), (coins(0.05, 0.5, 0.9), 3), (coins(0.9), 1), (smooth(5, 4, 1), 8), (smooth(7, 3, 2), 12)]
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 3.0, 30.0])

@@ -3,12 +3,11 @@
 import copy
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.bounds.rows import row_of
+from tests.bounds.rows import POSTERIORS, REAL, row_of
 from theory.bounds.betting import Betting
 from theory.bounds.chernoff import Chernoff
 from theory.bounds.disintegrated import Disintegrated, disintegrated
@@ -20,10 +19,8 @@ from theory.bounds.pac_bayes_kl import PacBayesKl, pac_bayes_kl
 from theory.bounds.statements import SharpBound, TheoremOne
 from theory.bounds.table import BOUNDS, lacking, table
 
-REAL = Path(__file__).parents[2] / "paper_figures" / "rows" / "training.jsonl"
 HELD_OUT = {"hoeffding", "chernoff", "maurer_pontil", "betting"}
 CLASSES = ("empty", "constant", "few-bits", "last-layer", "last-layer-ramp", "near-layer", "near-layer-ramp")
-POSTERIORS = ("split", "split-trained", "initial", "initial-trained")
 FIELDS = {"bound", "title", "predictor", "delta", "start", "upper", "slack", "largest", "test"}
 
 

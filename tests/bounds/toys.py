@@ -108,3 +108,7 @@ def smooth(m, z, seed):
     rng = np.random.default_rng(seed)
     losses = np.clip(rng.normal(0.3, 0.4, size=(m, z)), 0, 1)
     return Toy(losses, rng.dirichlet(np.ones(z)), rng.dirichlet(np.ones(m)))
+
+
+TOYS = [(coins(0.3, 0.5), 6), (coins(0.05, 0.5, 0.9), 3), (coins(0.9), 1), (smooth(5, 4, 1), 8), (smooth(7, 3, 2), 12)]
+"""Small classes, each with a size of samples that can all be enumerated."""

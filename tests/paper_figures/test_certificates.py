@@ -131,6 +131,7 @@ def test_the_rate_of_what_is_bounded_stands_in_each_bar():
 def test_the_slack_is_that_of_the_largest_sample():
     found = rows() + rows("positionwise", sizes=(20,))
     assert {r["n"] for r in slack.largest(found)} == {40}
+    assert [ax.get_title() for ax in draw(slack, found).axes] == ["rectangle", "rectangle, the short ones"]
     figure = draw(slack, rows() + rows("positionwise"))
     assert len(figure.axes) == 4 and figure.legends
     short = [t.get_text() for t in figure.axes[2].get_yticklabels()]

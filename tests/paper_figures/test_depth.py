@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from paper_figures import depth
 from paper_figures.fields import FieldError
-from paper_figures.methods import METHODS
+from paper_figures.methods import COMPARED, METHODS
 from paper_figures.registry import COMMITTED
 from paper_figures.style import draw
 from sims.rows import read_rows
@@ -20,7 +20,7 @@ def rows():
     return [run(m, seed, experiment="depth", key=f"{m}{d}{seed}", config={"depth": d},
                 test={"iou": 0.7 - 0.1 * d + 0.02 * seed - 0.2 * (m == "positionwise"),
                       "iou_chosen": 0.75 - 0.05 * d, "accuracy": 0.9 + 0.01 * d})
-            for m in depth.DRAWN for d in (3, 0, 1) for seed in (0, 1)]
+            for m in COMPARED for d in (3, 0, 1) for seed in (0, 1)]
 
 
 def test_means_bars_and_prior():

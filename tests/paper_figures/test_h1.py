@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from paper_figures import h1, h1_regimes
 from paper_figures.fields import FieldError
+from paper_figures.methods import COMPARED
 from paper_figures.registry import COMMITTED
 from paper_figures.style import RED, draw
 from sims.rows import read_rows
@@ -18,13 +19,13 @@ NAMES = ("holds", "fails", "memory")
 
 
 def trainings():
-    return [run(m, seed, n) for m in h1.METHODS for seed in (0, 1) for n in (64, 256)]
+    return [run(m, seed, n) for m in COMPARED for seed in (0, 1) for n in (64, 256)]
 
 
 def regimes():
     """"holds" and "fails" for rectangles; in "memory" the oracle's loss is as large."""
     out = []
-    for method in (*h1.METHODS, "oracle"):
+    for method in (*COMPARED, "oracle"):
         for seed in (0, 1):
             for name, loss, miss in (("holds", 0.05, 0.05), ("fails", 0.05, 0.1), ("memory", 1.35, 0.2)):
                 if method == "oracle":
@@ -127,7 +128,7 @@ def test_the_map_needs_the_same_regimes_of_both():
 def test_committed_rows_say_what_the_ledger_says():
     rows = read_rows(COMMITTED / "regimes.jsonl")
     numbers = regimes_measurement().numbers
-    for method in h1.METHODS:
+    for method in COMPARED:
         for name, said in h1.outcomes(rows, method).items():
             fits, hits = (numbers[f"{method}, {name}"][k] for k in ("premise", "conclusion"))
             assert said == ("silent" if fits == 0 else "all" if hits == fits

@@ -58,6 +58,15 @@ def test_trivial_predictors_and_grad_cam():
         assert line(ax, learning_curves.GRADCAM)[1] == pytest.approx([seen] * 2)
 
 
+def test_a_single_n_has_its_points_together_and_its_predictors_across():
+    one = [r for r in rows() if r["n"] == SIZES[0]]
+    ax = learning_curves.plot_panel(one, "missing_rate", Figure().subplots())
+    assert ax.get_xlim() == pytest.approx((SIZES[0] / 2, SIZES[0] * 2))
+    x, y = line(ax, "empty map")
+    assert x == pytest.approx(ax.get_xlim()) and y == pytest.approx([0.125] * 2)
+    assert line(ax, METHODS["positionwise"].label)[0] == pytest.approx([SIZES[0]], rel=0.2)
+
+
 def test_the_floor_is_drawn_where_there_is_one():
     found = rows() + rows("l", 0.03)
     figure = draw(learning_curves, found)

@@ -11,6 +11,7 @@ from paper_figures.assumptions import ASKED, MET, NOT_MET, UNKNOWN, Check, check
 from paper_figures.drawings import drawn_rows, facts
 from paper_figures.registry import COMMITTED, ENTRIES, load_rows
 from sims.rows import read_rows
+from theory.methods import is_rectangle
 
 
 def trained(**changes) -> dict:
@@ -155,7 +156,7 @@ def test_states_are_those_three():
 def test_committed_rows_by_a_second_count():
     rows = read_rows(COMMITTED / "training.jsonl")
     found = {c.assumption: c for c in checks(rows)}
-    shaped = [r for r in rows if r["method"].startswith("rectangle")]
+    shaped = [r for r in rows if is_rectangle(r["method"])]
     assert f"{sum(r['truth'] == 'l' for r in shaped)} of {len(shaped)} rows" in found["realisable"].why
     assert found["realisable"].state == NOT_MET and found["no atoms"].state == MET
     less = copy.deepcopy([r for r in rows if r["truth"] == "rotated"])

@@ -50,9 +50,9 @@ def test_our_cells_by_arithmetic():
     line = "rectangle", "position-wise", "7:3"
     differences = [0.1 + 0.001 * s for s in range(len(BASE))]
     assert cell(found, line, "ours: gain") == f"+{100 * np.mean(differences):.1f}"
-    assert cell(found, line, "splits won") == "4/4"
+    assert cell(found, line, "ours: splits won") == "4/4"
     worse = "rectangle+EQVC", "position-wise", "6:4"
-    assert cell(found, worse, "ours: gain") == "−5.0" and cell(found, worse, "splits won") == "0/4"
+    assert cell(found, worse, "ours: gain") == "−5.0" and cell(found, worse, "ours: splits won") == "0/4"
 
 
 def test_our_p_is_corrected_for_the_overlap():
@@ -62,14 +62,14 @@ def test_our_p_is_corrected_for_the_overlap():
     line = "rectangle", "position-wise", "7:3"
     differences = [0.1 + 0.061 * s for s in range(len(BASE))]
     statistic = np.mean(differences) / (np.std(differences, ddof=1) * np.sqrt(1 / 4 + 3 / 7))
-    assert cell(found, line, "p") == table1.probability(2 * stats.t.sf(statistic, 3))
-    assert 0.05 < float(cell(found, line, "p")) < 0.5
+    assert cell(found, line, "ours: p") == table1.probability(2 * stats.t.sf(statistic, 3))
+    assert 0.05 < float(cell(found, line, "ours: p")) < 0.5
 
 
 def test_differences_that_do_not_vary_have_no_p():
     flat = [r | {"test": r["test"] | {"accuracy": 0.5 + 0.25 * (r["method"] == "rectangle")}}
             for r in rows(THREE)]
-    assert cell(table1.table(flat), ("rectangle", "none", "6:4"), "p") == "–"
+    assert cell(table1.table(flat), ("rectangle", "none", "6:4"), "ours: p") == "–"
     assert "12 of 12 gains positive, 0 with p < 0.05, 0 after Holm. No error" in table1.caption(flat)
 
 

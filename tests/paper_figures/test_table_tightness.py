@@ -6,6 +6,7 @@ import pytest
 from paper_figures import table_tightness
 from paper_figures.fields import FieldError
 from paper_figures.registry import COMMITTED
+from sims import coverage_cells
 from sims.rows import read_rows
 from theory.bounds import Betting, Chernoff, ClopperPearson, Hoeffding, MaurerPontil
 
@@ -40,7 +41,7 @@ def test_what_is_missing_is_named(rows):
 
 def test_the_caption_counts_the_samples_of_its_rows_and_claims_no_more(rows):
     mine = [r for r in rows if r.get("part") == "held-out" and r["delta"] == 0.05 and r["side"] == "upper"
-            and r["order"] == "drawn" and (r["law"], r["n"]) in table_tightness.LAWS]
+            and r["order"] == "drawn" and (r["law"], r["n"]) in coverage_cells.TABLE]
     few = {r["repeats"] for r in mine if r["bound"] == "betting"}
     many = {r["repeats"] for r in mine if r["bound"] != "betting"}
     text = table_tightness.caption(rows)

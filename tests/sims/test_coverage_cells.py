@@ -212,15 +212,16 @@ def test_a_rare_loss_of_one_breaks_a_bound_by_the_variance_alone(rows):
 
 def test_side_by_side_is_what_was_measured_elsewhere(rows):
     table = side_by_side(rows)
-    assert [(t["law"], t["n"]) for t in table] == list(TABLE) == list(ELSEWHERE)
-    for line in table:
-        want = ELSEWHERE[line["law"], line["n"]]
-        assert set(line) - {"law", "n"} == set(want)
-        for bound, value in want.items():
+    assert list(table) == list(TABLE) == list(ELSEWHERE)
+    for (name, n), found in table.items():
+        line = {bound: row["upper_mean"] for bound, row in found.items()}
+        line["theorem_3_term"] = found["betting"]["theorem_3_term"]
+        assert set(line) == set(ELSEWHERE[name, n])
+        for bound, value in ELSEWHERE[name, n].items():
             assert line[bound] == pytest.approx(value, abs=0.0021), bound
-        assert line["theorem_3_term"] == confidence_term(line["n"], 0.05)
+        assert line["theorem_3_term"] == confidence_term(n, 0.05)
         assert line["betting"] < min(line["chernoff"], line["maurer_pontil"]) < line["hoeffding"]
-    assert [t["law"] for t in side_by_side([])] == [name for name, _ in TABLE]
+    assert side_by_side([]) == side_by_side([{"bound": "betting"}]) == dict.fromkeys(TABLE, {})
 
 
 def test_cells_depend_on_nothing_but_themselves():

@@ -180,6 +180,21 @@ def test_parameters_of_one_and_of_several():
     assert AttentionMap(one.log_f, None, lambda: one.log_f).parameters is None
 
 
+@pytest.mark.parametrize("shape", ["rectangle", "ellipse"])
+def test_the_centre_is_that_of_the_one_shape_else_of_the_mass_of_f(shape):
+    r = Rectangle(torch.tensor([[0.2, 0.7]]), torch.tensor([[0.1, 0.2]]), torch.tensor([0.3]))
+    one = AttentionMap.of_shapes(r, 5, 9, 6.0, shape)
+    assert one.is_one_shape and torch.equal(one.centre(), r.center)
+    two = Rectangle(torch.tensor([[[0.2, 0.7], [0.6, 0.1]]]), torch.full((1, 2, 2), 0.1), torch.zeros(1, 2))
+    union = AttentionMap.of_shapes(two, 5, 9, 6.0, shape)
+    for found in (union, AttentionMap(one.log_f, None, lambda: None)):
+        assert not found.is_one_shape
+        f = found.f[0].double().numpy()
+        rows, columns = np.linspace(0, 1, 5), np.linspace(0, 1, 9)
+        mean = [(f.sum(1) * rows).sum() / f.sum(), (f.sum(0) * columns).sum() / f.sum()]
+        assert found.centre()[0].numpy() == pytest.approx(mean, abs=1e-5)
+
+
 def test_hard_masks_come_from_the_parameters_then_the_threshold():
     points = grid(9, 9, like=torch.zeros(1))
     r = Rectangle(torch.tensor([[0.5, 0.5]]), torch.tensor([[0.26, 0.26]]), torch.zeros(1))

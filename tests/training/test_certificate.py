@@ -16,6 +16,7 @@ from theory.bounds.gaussian import kl_gaussians
 from theory.bounds.pac_bayes import gibbs_upper
 from theory.bounds.pac_bayes_kl import pac_bayes_kl
 from theory.bounds.table import table
+from theory.methods import is_rectangle
 from training.certificate import (
     DICE,
     GRID,
@@ -36,7 +37,7 @@ from training.certificate import (
     split_trained,
     wide_deviations,
 )
-from training.config import LEARNT, RECTANGLES
+from training.config import LEARNT
 from training.data import Prepared, prepare
 from training.evaluate import evaluate, plain
 from training.fit import build, fit, one_thread
@@ -226,7 +227,7 @@ def test_wide_deviations_by_layer():
         start = weights_of(build(config, prepare(config)), "head")
         found, scale = wide_deviations(start, method), scales_of(start)
         assert list(found) == list(start) and all(found[n].shape == w.shape for n, w in start.items())
-        boxes = method in RECTANGLES
+        boxes = is_rectangle(method)
         for name, value in found.items():
             layer, kind = name.rsplit(".", 1)
             if boxes and layer in LAST[method]:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from theory.lazy import lazy
 
+DELTA = 0.05
+"""The level of a bound where none is asked for, and that of the figures and tables."""
+
 _HOME = {
     "theory.bounds.all_functions": (
-        "ASSUMPTIONS", "adversary_risk", "ceiling", "confidence_term", "sharp_bound", "theorem_1",
-        "theorem_3"),
+        "ASSUMPTIONS", "RHO", "adversary_risk", "ceiling", "confidence_term", "sharp_bound",
+        "theorem_1", "theorem_3"),
     "theory.bounds.base": ("INGREDIENTS", "Assumptions", "Bound"),
     "theory.bounds.statements": ("Ceiling", "SharpBound", "TheoremOne", "TheoremThree"),
     "theory.bounds.binary_kl": ("binary_kl", "kl_lower", "kl_upper"),
@@ -37,3 +40,4 @@ _HOME = {
     "theory.bounds.evidence": ("Evidence",),
 }
 __getattr__, __all__ = lazy(__name__, _HOME)
+__all__ = [*__all__, "DELTA"]

@@ -14,6 +14,10 @@ import numpy as np
 
 from theory.bounds.checks import check_delta, check_range, check_samples
 
+RHO = -1.0
+"""Relevance level of all masks with any A_in, and of rectangles without limits when A_in holds
+half-grids.  Smaller sets of truths only raise it (Eq. 15), so that bounds with it remain bounds."""
+
 ASSUMPTIONS = {
     "ceiling": "A in A_in almost surely; then it holds with certainty, for every f in F_A and any N.",
     "theorem_1": "i.i.d. sample, A in A_in almost surely; with probability at least 1 - delta for "

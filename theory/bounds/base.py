@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from theory.bounds import DELTA
 from theory.bounds.checks import check_delta
 
 INGREDIENTS = {
@@ -71,7 +72,7 @@ class Bound(ABC):
         ValueError: delta outside (0, 1).
     """
 
-    delta: float = 0.05
+    delta: float = DELTA
 
     name: ClassVar[str]
     title: ClassVar[str]

@@ -15,16 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from theory import methods
+from theory.bounds.all_functions import RHO
 from theory.bounds.binary_kl import kl_upper
 from theory.bounds.contraction import norm_on_grid
 from theory.bounds.occam import log_size_of_heads
 
 LEAST_NORM = 2.0**-20  # a norm below it is taken for this one
 BITS = 32  # of a weight: a network in float32 is one of finitely many
-RHO = -1.0
-"""Relevance level of all masks with any A_in, and of rectangles without limits when A_in holds
-half-grids.  Smaller sets of truths only raise it (Eq. 15)."""
-
 PREDICTORS = {
     "trained": "the network that was trained",
     "split": "prior of the first half, posterior the same, bound on the second half",
@@ -169,8 +167,8 @@ def _one_position(losses: np.ndarray, row: Mapping[str, Any]) -> np.ndarray:
 def one_rectangle(row: Mapping[str, Any]) -> bool:
     """Whether the maps of a row are single rectangles; ellipses and unions of several are not."""
     config = row.get("config", {})
-    return (str(field(row, "method")).startswith("rectangle")
-            and config.get("shape", "rectangle") == "rectangle" and config.get("count", 1) == 1)
+    return methods.one_rectangle(field(row, "method"), config.get("shape", "rectangle"),
+                                 config.get("count", 1))
 
 
 def log_size(row: Mapping[str, Any]) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from theory.bounds import DELTA
 from theory.bounds.base import Bound, added
 from theory.bounds.betting import Betting
 from theory.bounds.chernoff import Chernoff
@@ -30,7 +31,7 @@ BOUNDS: tuple[type[Bound], ...] = (
 its ingredients."""
 
 
-def table(row: Mapping[str, Any], delta: float = 0.05) -> list[dict[str, Any]]:
+def table(row: Mapping[str, Any], delta: float = DELTA) -> list[dict[str, Any]]:
     """One dict for each bound and predictor: ``bound``, ``predictor``, ``upper``, ``start``, ``slack``
     (by cause), ``largest`` (the cause with the most), ``test`` (the measured missing rate: of the one
     network where the bound is of one, else the mean over the predictor's law).

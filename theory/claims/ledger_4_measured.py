@@ -14,9 +14,9 @@ from statistics import median
 from typing import Any
 
 from theory.claims.model import Measurement
+from theory.methods import RECTANGLES, TIMED_COORDS, is_rectangle
 
 ROWS = Path(__file__).resolve().parents[2] / "paper_figures" / "rows"
-RECTANGLES = ("rectangle", "rectangle-paper", "rectangle-softargmax", "rectangle-light")
 
 
 def rows(name: str) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ def by_training(values: Callable[[dict[str, Any]], Iterator[float]]) -> dict[str
     """Numbers of the training rows of a rectangle, by head and supervision."""
     out: dict[str, list[float]] = {}
     for row in rows("training"):
-        if row.get("method") not in RECTANGLES:
+        if not is_rectangle(row.get("method")):
             continue
         found = list(values(row))
         if found and all(map(finite, found)):
@@ -111,7 +111,7 @@ def latency(what: str, base: str) -> Callable[[], Measurement | None]:
                     times.get(base)) or times[base] <= 0:
                 continue
             size = "x".join(map(str, row.get("features", []))) or "the small network"
-            for name in RECTANGLES + ("rectangle-coords",):
+            for name in (*RECTANGLES, TIMED_COORDS):
                 if finite(times.get(name)):
                     ratios[f"{name}, {size}, batch {row.get('batch', '?')}"] = (
                         times[name] / times[base])

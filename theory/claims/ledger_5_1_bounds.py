@@ -35,7 +35,8 @@ ceiling = Claim(
     margin=lambda p: (1 - P.relevance(p)) / 2 - P.risk(p),
     proof=lambda: mixing_proof("Phi <= (1 - rho)/2 pointwise by Eq. 14; an expectation is built "
                                 "from two-point mixtures, which keep the bound."),
-    simulated=rows.ceiling, code="theory.bounds.ceiling", test=BOUNDS, figure="bound_vs_data")
+    simulated=rows.ceiling, code="theory.bounds.ceiling", test=BOUNDS,
+    figure="bound_vs_data, theorem_1")
 
 
 def _theorem_1(p: dict[str, Any]) -> float:
@@ -84,7 +85,7 @@ sharp_bound = Claim(
     assumptions="A in A_in a.s.; i.i.d. sample; delta in (0, 1); mean g equals 2 R_S if targets lie "
                 "in A and X has no atoms",
     instances=_sharp_strategy, margin=_sharp_margin, simulated=rows.sharp,
-    code="theory.bounds.sharp_bound", test=BOUNDS, figure="bound_vs_data")
+    code="theory.bounds.sharp_bound", test=BOUNDS, figure="bound_vs_data, theorem_1")
 
 thm_1 = Claim(
     id="thm-1", origin="paper", source="Theorem 1, Eq. 16", kind="inequality",
@@ -94,7 +95,8 @@ thm_1 = Claim(
           "(1 - rho)/2 is below the right-hand side and holds with certainty for any N.",
     assumptions="A in A_in almost surely, i.i.d. sample, delta in (0, 1)",
     instances=P.problems, margin=_theorem_1, implied_by=ceiling, amendment=sharp_bound,
-    simulated=rows.theorem_1, code="theory.bounds.theorem_1", test=BOUNDS, figure="bound_vs_data")
+    simulated=rows.theorem_1, code="theory.bounds.theorem_1", test=BOUNDS,
+    figure="bound_vs_data, theorem_1")
 
 
 def _any_delta() -> Any:

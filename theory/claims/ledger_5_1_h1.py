@@ -7,6 +7,7 @@ from typing import Any
 
 from theory.claims.ledger_4_measured import finite, rows
 from theory.claims.model import Claim, Measurement
+from theory.methods import is_rectangle
 
 SMALL_LOSS = 0.1  # nats; a "small" main loss on the training set
 SMALL_MISS = 0.5  # a "small" missing rate: below half of what the empty map gets
@@ -21,7 +22,7 @@ def train_area(row: dict[str, Any]) -> float:
 
 def family_floor(row: dict[str, Any]) -> float:
     """The row's floor (the best rectangle's missing rate); 0 for maps that may be any mask."""
-    return (row.get("floor") or 0.0) if row["method"].startswith("rectangle") else 0.0
+    return (row.get("floor") or 0.0) if is_rectangle(row["method"]) else 0.0
 
 
 def finds_the_object(row: dict[str, Any]) -> bool:

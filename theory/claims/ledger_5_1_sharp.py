@@ -104,7 +104,8 @@ adversary = Claim(
     assumptions="X without atoms, A = a(X) deterministic, targets in A; in the instances M equally "
                 "likely inputs stand for X, and R = E[g 1(unseen)]",
     instances=_adversary_strategy, margin=_adversary, proof=_adversary_proof,
-    simulated=rows.adversary, figure="certificates", code="theory.bounds.adversary_risk", test=LEDGER)
+    simulated=rows.adversary, figure="certificates, theorem_1",
+    code="theory.bounds.adversary_risk", test=LEDGER)
 
 
 def _choose_proof() -> Proof:
@@ -132,7 +133,7 @@ sup_risk = Claim(
     words="Equal to E g only when the target is a function of the input. By all predictors.",
     assumptions="finite A, finitely many inputs", instances=P.problems, margin=_supremum,
     proof=_choose_proof, simulated=rows.sup_risk,
-    figure="certificates",
+    figure="certificates, theorem_1",
     code="theory.bounds", test=LEDGER)
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from theory.claims.ledger_4_measured import finite
 from theory.claims.ledger_5_1_h1 import SMALL_LOSS, premise_and_conclusion
 from theory.claims.model import Claim, Measurement
-from theory.claims.trained import Row, measured, span, trained, values_of
+from theory.claims.trained import Row, measured, trained, values_of
+from theory.repeats import with_interval
 
 
 def by_regime(method: str) -> dict[str, list[Row]]:
@@ -113,8 +114,9 @@ def random_labels_measurement() -> Measurement | None:
             numbers[f"{method}, N = {n}"] = {"train accuracy": mean(train),
                                              "test accuracy": mean(test),
                                              "test IoU": mean(iou) if iou else None}
-            told.append(f"{method}, N = {n}: training accuracy {span(train)}, test {span(test)}"
-                        + (f", IoU {span(iou)}" if iou and method != "oracle" else ""))
+            told.append(f"{method}, N = {n}: training accuracy {with_interval(train)}, "
+                        f"test {with_interval(test)}"
+                        + (f", IoU {with_interval(iou)}" if iou and method != "oracle" else ""))
     return measured(numbers, told, after=". Labels drawn anew, chance 0.25.")
 
 
@@ -148,9 +150,9 @@ def masks_measurement() -> Measurement | None:
             numbers[f"{method}, N = {n}"] = {
                 f"{name}, {s}": mean(v[s]) for name, v in (("missing rate", miss), ("IoU", iou))
                 for s in ("label", "mask")}
-            told.append(f"{method}, N = {n}: missing rate {span(miss['label'], 3)} and "
-                        f"{span(miss['mask'], 3)}, IoU {span(iou['label'])} and "
-                        f"{span(iou['mask'])}")
+            told.append(f"{method}, N = {n}: missing rate {with_interval(miss['label'], 3)} and "
+                        f"{with_interval(miss['mask'], 3)}, IoU {with_interval(iou['label'])} and "
+                        f"{with_interval(iou['mask'])}")
     return measured(numbers, told, "on test images, from labels alone and with the masks in the loss: ",
                     ". Small networks, synthetic images.")
 

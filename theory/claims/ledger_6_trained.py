@@ -12,8 +12,8 @@ from typing import Any
 
 from theory.claims.ledger_4_measured import finite
 from theory.claims.model import Claim, Measurement
-from theory.claims.trained import Row, measured, span, trained, values_of
-from theory.repeats import compare
+from theory.claims.trained import Row, measured, trained, values_of
+from theory.repeats import compare, with_interval
 
 # --- Table 1's design ------------------------------------------------------------------------------
 
@@ -101,8 +101,8 @@ def depth_measurement() -> Measurement | None:
             numbers[f"{method}, after {depth} of {runs[0]['config']['layers']} layers"] = {
                 "IoU": mean(iou), "missing rate": mean(miss), "best IoU": mean(best)}
             told.append(f"{method} after {depth} of {runs[0]['config']['layers']} 3x3 layers: IoU "
-                        f"{span(iou)}, at its best threshold {span(best)}, missing rate "
-                        f"{span(miss, 3)}, accuracy {span(accuracy)}")
+                        f"{with_interval(iou)}, at its best threshold {with_interval(best)}, missing "
+                        f"rate {with_interval(miss, 3)}, accuracy {with_interval(accuracy)}")
     return measured(numbers, told, after=". Small networks, synthetic images, test images.")
 
 
@@ -120,10 +120,11 @@ def sequences_measurement() -> Measurement | None:
         if not all(values.values()):
             continue
         numbers[name] = {k: mean(v) for k, v in values.items()}
-        told.append(f"{name}: IoU with the moved truth {span(values['iou_truth'])}, correlation "
-                    f"with its own first map, moved, {span(values['correlation'])}, centre off by "
-                    f"{span(values['centre_error'], 3)}, its second difference "
-                    f"{span(values['second_difference_centre'], 4)}")
+        told.append(f"{name}: IoU with the moved truth {with_interval(values['iou_truth'])}, "
+                    "correlation with its own first map, moved, "
+                    f"{with_interval(values['correlation'])}, centre off by "
+                    f"{with_interval(values['centre_error'], 3)}, its second difference "
+                    f"{with_interval(values['second_difference_centre'], 4)}")
     return measured(
         numbers, told, "along rotation by 60 degrees, scaling to 0.8 and translation: ",
         ". A map that does not look at the image (centre) is smooth and follows nothing: only the "
@@ -201,9 +202,9 @@ def digits_measurement() -> Measurement | None:
         accuracy, iou = values_of(runs, "test", "accuracy"), values_of(runs, "test", "iou")
         numbers[name] = {"accuracy": mean(accuracy), "IoU": mean(iou) if iou else None}
         seen = values_of(runs, "gradcam", "iou_best")
-        told.append(f"{name}: accuracy {span(accuracy)}"
-                    + (f", IoU {span(iou)}" if iou else "")
-                    + (f", Grad-CAM's best IoU {span(seen)}" if seen else ""))
+        told.append(f"{name}: accuracy {with_interval(accuracy)}"
+                    + (f", IoU {with_interval(iou)}" if iou else "")
+                    + (f", Grad-CAM's best IoU {with_interval(seen)}" if seen else ""))
     return measured(numbers, told, after=". Real digits on photographs, EfficientNet-Lite0 "
                     "pretrained on ImageNet and frozen up to block 10; chance 0.10.")
 

@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -92,14 +91,11 @@ def provenance(command: list[str]) -> dict[str, Any]:
     import numpy
     import scipy
 
-    try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True,
-                                timeout=5, cwd=Path(__file__).parent, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        commit = ""
-    return {"command": " ".join(command), "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    from theory.provenance import commit, machine
+
+    return {"command": " ".join(command), "machine": machine(),
             "system": platform.platform(), "python": platform.python_version(),
-            "numpy": numpy.__version__, "scipy": scipy.__version__, "commit": commit,
+            "numpy": numpy.__version__, "scipy": scipy.__version__, "commit": commit("theory"),
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from statistics import mean
 from typing import Any
 
 from theory.claims.ledger_4_measured import finite, rows
 from theory.claims.model import Measurement
-from theory.repeats import t_interval
 
 Row = dict[str, Any]
 
@@ -17,15 +15,6 @@ def trained(name: str, **where: Any) -> list[Row]:
     """The training rows of a file whose fields (or those of their configuration) have these values."""
     return [r for r in rows(name) if r.get("kind") == "training" and all(
         r.get(k, (r.get("config") or {}).get(k)) == v for k, v in where.items())]
-
-
-def span(values: list[float], digits: int = 2) -> str:
-    """The mean, with half of its 95 % t interval from three runs on."""
-    text = f"{mean(values):.{digits}f}"
-    if len(values) < 3:
-        return text
-    found = t_interval(values)
-    return f"{text} ± {(found.high - found.low) / 2:.{digits}f}"
 
 
 def values_of(found: Iterable[Row], part: str, name: str) -> list[float]:
