@@ -60,7 +60,9 @@ def _step(command: str, at: tuple[int, int], ends: list[tuple[int, int]]) -> tup
         return "M", list(ends[0])
     if command == "L":
         across, along = ends[0][0] - at[0], ends[0][1] - at[1]
-        return ("h", [across]) if not along else ("v", [along]) if not across else ("l", [across, along])
+        if not along:
+            return "h", [across]
+        return ("l", [across, along]) if across else ("v", [along])
     return command.lower(), [v - at[k] for end in ends for k, v in enumerate(end)]
 
 

@@ -29,6 +29,10 @@ _SEEN_THROUGH = re.compile(r"(?<![a-z-])opacity:")
 _JOINABLE = re.compile(r"fill:none;(?!.*opacity)")
 
 
+class UnknownShape(ValueError):
+    """An SVG holds what Matplotlib does not write for lines, text and pictures."""
+
+
 @dataclass(frozen=True)
 class Mark:
     """Something drawn: ``start`` and ``end`` of its element around the attributes of clip and style.
@@ -49,13 +53,18 @@ class Mark:
 def page_address(figure: Any) -> str:
     """A figure as the ``data:`` address of an SVG for a page.
 
-    Pictures whose pixels are drawn as squares are carried in their own pixels.
+    Pictures whose pixels are drawn as squares are carried in their own pixels.  A figure that holds
+    what :func:`compact` does not know is carried as Matplotlib writes it.
     """
     for axes in figure.axes:
         for image in axes.get_images():
             if image.get_interpolation() == "nearest":
                 image.set_interpolation("none")
-    return address(compact(rendered(figure, "svg")))
+    svg = rendered(figure, "svg").decode()
+    try:
+        return address(compact(svg))
+    except UnknownShape:
+        return address(svg)
 
 
 def address(svg: str) -> str:
@@ -73,7 +82,7 @@ def compact(svg: str | bytes) -> str:
     """A figure's SVG by Matplotlib, smaller: on one line, its attributes in single quotes.
 
     Raises:
-        ValueError: it holds what Matplotlib does not write for lines, text and pictures.
+        UnknownShape: it holds what Matplotlib does not write for lines, text and pictures.
     """
     return _Compact(ElementTree.fromstring(svg)).text()
 
@@ -113,7 +122,7 @@ class _Compact:
             elif kind in ("g", "use", "path", "image"):
                 yield from getattr(self, f"_{kind}")(e, inside)
             else:
-                raise ValueError(f"the element {kind!r} is not known in a figure")
+                raise UnknownShape(f"the element {kind!r} is not known in a figure")
 
     def groups(self, marks: Iterable[Mark]) -> Iterator[str]:
         """Elements, with clip and style written once for neighbours that share them."""
@@ -184,7 +193,7 @@ class _Compact:
             if part.tag == f"{SVG}path":
                 out.append(f"<path d='{relative(part.attrib['d'], 1, GLYPH)}'/>")
             elif part.tag != f"{SVG}use":
-                raise ValueError(f"the element {part.tag!r} is not known in a text")
+                raise UnknownShape(f"the element {part.tag!r} is not known in a text")
             elif self.found[part.attrib[HREF][1:]].get("d"):
                 x, y, size = _placed(part.get("transform", ""))
                 place = "".join(f" {k}='{v}'" for k, v in (("x", x), ("y", y)) if v)
@@ -220,10 +229,10 @@ class _Compact:
         kind = e.tag.removeprefix(SVG)
         if kind == "path":
             scale = _OUTLINE.fullmatch(e.get("transform", ""))  # of a glyph; a marker has none
-            d = relative(e.get("d", ""), 1, GLYPH * float(scale[1])) if scale else relative(e.get("d", ""))
-            return f"<path id='{name}' d='{d}'/>"
+            grid = (1, GLYPH * float(scale[1])) if scale else (100, 1.0)
+            return f"<path id='{name}' d='{relative(e.get('d', ''), *grid)}'/>"
         if kind not in ("clipPath", "pattern"):
-            raise ValueError(f"the definition {kind!r} is not known in a figure")
+            raise UnknownShape(f"the definition {kind!r} is not known in a figure")
         outer = "".join(f" {k}='{v}'" for k, v in e.attrib.items() if k != "id")
         return f"<{kind} id='{name}'{outer}>{''.join(_plain(part) for part in e)}</{kind}>"
 
@@ -270,7 +279,7 @@ def _transform(text: str, last: float = 1.0) -> str:
         numbers = [float(v) for v in held.replace(",", " ").split()]
         if last != 1 and k == len(steps) - 1:
             if name != "scale":
-                raise ValueError(f"a text must end with a scale, got {text!r}")
+                raise UnknownShape(f"a text must end with a scale, got {text!r}")
             numbers = [v * last for v in numbers]
         fine = 100 if name in ("translate", "rotate") else 1_000_000
         out.append(f"{name}({' '.join(decimal(v, fine) for v in numbers)})")
@@ -281,7 +290,7 @@ def _placed(text: str) -> tuple[int, int, str]:
     """Where a glyph stands, in steps, and its scale where that is not 1."""
     held = dict(re.findall(r"(\w+)\(([^)]*)\)", text))
     if set(held) - {"translate", "scale"}:
-        raise ValueError(f"a glyph is placed by translate and scale, got {text!r}")
+        raise UnknownShape(f"a glyph is placed by translate and scale, got {text!r}")
     x, y = ([round(float(v) * GLYPH) for v in held.get("translate", "0 0").split()] + [0])[:2]
     scale = float(held.get("scale", "1"))
     return x, y, "" if scale == 1 else decimal(scale, 10_000)

@@ -77,8 +77,8 @@ def scenes_row(rows: Sequence[dict[str, Any]], views: dict[str, Any]) -> dict[st
             sides = get(row, "sides")
             if not (isinstance(sides, list) and len(sides) == 2
                     and all(isinstance(n, int) and n > 1 for n in sides)):
-                raise FieldError(f"row {row['key']!r}: 'sides' must be two numbers of pixels from 2 on, "
-                                 f"got {sides!r}")
+                raise FieldError(f"row {row['key']!r}: 'sides' must be two numbers of pixels from 2 "
+                                 f"on, got {sides!r}")
             return row
     raise FieldError(f"row {get(views, 'key')!r} is about the scenes {views['scenes']!r}, which are "
                      "not there")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from paper_figures.fields import FieldError, get, number
+from paper_figures.fields import FieldError, get, number, words
 
 NAMES = {("rectangle", "none"): "rectangle", ("rectangle", "quotient"): "rectangle + EQVC",
          ("rectangle", "paper"): "rectangle + EQVC (paper)", ("positionwise", "none"): "position-wise"}
@@ -61,13 +61,13 @@ def no_bars(rows: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]]) -> 
 
 def of_images(row: dict[str, Any], scenes: dict[str, Any]) -> str:
     """What the images are and what the networks were trained on."""
-    kind = {"shapes": f"ShapeField, truths: {get(scenes, 'truth')}",
+    kind = {"shapes": f"ShapeField, truths: {words(scenes, 'truth')}",
             "pets": "Oxford-IIIT Pet", "digits": "digits on photographs",
             "folder": "a folder of photographs"}[get(scenes, "data")]
     told = "labels alone" if get(row, "supervision") == "label" else "labels and masks"
-    cue = get(row, "config.shapes.cue") if scenes["data"] == "shapes" else "none"
+    cue = words(row, "config.shapes.cue") if scenes["data"] == "shapes" else "none"
     red = "" if cue == "none" else f"; the red {cue} belongs to the image: the cue"
-    return f"{kind}{red}; N = {get(row, 'n')}, {told}, seed {get(row, 'seed')}"
+    return f"{kind}{red}; N = {number(row, 'n')}, {told}, seed {number(row, 'seed')}"
 
 
 def how_shown(row: dict[str, Any]) -> str:

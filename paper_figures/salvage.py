@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from paper_figures.fields import FieldError, explain, name
+from paper_figures.fields import FieldError, explain, row_name
 
 T = TypeVar("T")
 Rows = list[dict[str, Any]]
@@ -53,22 +53,25 @@ def attempt(make: Callable[[Any], T], rows: Rows | None) -> tuple[T, Rows | None
             rows = left
 
 
-def culprit(make: Callable[[Any], Any], rows: Rows, error: Exception) -> dict[str, Any] | None:
-    """The row to blame for an error that names none: the one without which it does not arise.
+def culprit(
+    make: Callable[[Any], Any], rows: Rows, error: Exception
+) -> tuple[dict[str, Any] | None, bool]:
+    """The row to blame for an error that names none, and whether all is well without it.
 
-    The row that was read last is tried first.  If that was a crash, and no refusal (``FieldError``), it
-    is to blame even when something else fails without it, because a figure may need every row.
+    The row that was read last is tried first.  If the error is a crash, and no refusal
+    (``FieldError``), that row is suspected even when something else fails without it, because a figure
+    may need every row.
 
     Returns:
-        None where no row alone is to blame, or ``TRIALS`` drawings did not tell.
+        the row, None where no row alone is to blame or ``TRIALS`` drawings did not tell.
     """
     without = _Without(make, rows, error)
     last = _read_last(make, rows)
     if last is not None:
         said = without([last])
         if said == "drawn" or said == "another" and not isinstance(error, FieldError):
-            return last
-    return _search(rows, without)
+            return last, said == "drawn"
+    return _search(rows, without), True
 
 
 def _search(suspects: Rows, without: Callable[[Rows], str]) -> dict[str, Any] | None:
@@ -150,8 +153,10 @@ def _blamed(make: Callable[[Any], Any], rows: Rows, error: Exception) -> tuple[R
     named = [r for r in rows if isinstance(error, ValueError) and _names(error, r)]
     if named:
         return named, explain(error, rows)
-    found = culprit(make, rows, error)
-    return ([], "") if found is None else ([found], f"{name(found)}: {explain(error, None)}")
+    found, sure = culprit(make, rows, error)
+    if found is None:
+        return [], ""
+    return [found], f"{row_name(found)}{'' if sure else ' was read last'}: {explain(error, None)}"
 
 
 def _names(error: ValueError, row: dict[str, Any]) -> bool:
