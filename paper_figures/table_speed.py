@@ -61,7 +61,7 @@ def caption(rows: list[Row]) -> str:
     found = select(rows)
     turns = sorted({int(number(r, "repeats")) for r in found})
     machines = sorted({words(r, "provenance.cpu", "unknown") for r in found})
-    torches = sorted({str(get(r, "provenance.torch", "unknown")) for r in found})
+    torches = sorted({words(r, "provenance.torch", "unknown") for r in found})
     text = (
         "Speed of the attention modules: median time over that of the base in the same turns, ± the "
         "larger distance to an end of its 95 % bootstrap interval (no other error bars). "

@@ -18,7 +18,8 @@ START = {"fill": "#000000", "stroke": "none", "stroke-width": "1", "stroke-linec
 
 @dataclass(frozen=True)
 class Shape:
-    """A subpath or a picture: ``points`` (k, 2) with all controls, ``paint`` in words, clip as numbers."""
+    """A subpath or a picture: ``points`` (k, 2) with all controls, ``paint`` in words, clip as numbers,
+    and the picture, or with how many others a subpath is painted where one sees through."""
 
     kind: str
     points: np.ndarray
@@ -42,8 +43,11 @@ def _paint(e, at, paint, clip, ids, rules) -> Iterator[Shape]:
     kind = e.tag.removeprefix(SVG)
     if kind in ("defs", "metadata", "style", "clipPath", "pattern", "marker"):
         return
-    paint = {**paint, **rules.get("*", {}), **rules.get(kind, {}), **{k: e.get(k) for k in PAINT if e.get(k)},
-             **rules.get("." + e.get("class", ""), {}), **_pairs(e.get("style", ""))}
+    own = {**rules.get("*", {}), **rules.get(kind, {}), **{k: e.get(k) for k in PAINT if e.get(k)},
+           **rules.get("." + e.get("class", ""), {}), **_pairs(e.get("style", ""))}
+    if kind == "g" and "opacity" in own:  # of all in it together
+        own["opacity"] = f"group {own['opacity']}"
+    paint = {**paint, **own}
     at = at @ _matrix(e.get("transform", ""))
     if e.get("clip-path"):
         box = ids[e.get("clip-path")[5:-1]][0]
@@ -57,14 +61,21 @@ def _paint(e, at, paint, clip, ids, rules) -> Iterator[Shape]:
         x, y, w, h = (float(e.get(k, 0)) for k in ("x", "y", "width", "height"))
         yield Shape(kind, _moved(at, [(x, y), (x + w, y), (x, y + h)]), told, clip, address)
     elif kind == "path":
-        for points in subpaths(e.get("d", "")):
+        parts = list(subpaths(e.get("d", "")))
+        seen_through = any("opacity" in name for name, _ in told)
+        for points in parts:
             if e.get("marker-mid"):
-                shape = ids[e.get("marker-mid")[5:-1]][0]
+                marker = ids[e.get("marker-mid")[5:-1]]
+                assert {e.get(f"marker-{k}") for k in ("start", "end")} == {e.get("marker-mid")}
+                assert (marker.get("markerUnits"), marker.get("overflow")) == ("userSpaceOnUse", "visible")
+                assert len(points) > 1  # the only one would be painted twice
+                shape = marker[0]
                 own = {**START, **rules.get("svg", {})}  # a marker inherits from where it is defined
                 for x, y in points:
                     yield from _paint(shape, at @ _shift(x, y), own, clip, ids, rules)
             elif (paint["fill"], paint["stroke"]) != ("none", "none"):
-                yield Shape(kind, _moved(at, points), told, clip)
+                together = f"one of {len(parts)}" if seen_through else ""
+                yield Shape(kind, _moved(at, points), told, clip, together)
     else:
         for child in e:
             yield from _paint(child, at, paint, clip, ids, rules)

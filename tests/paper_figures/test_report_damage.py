@@ -6,13 +6,14 @@ import random
 
 import pytest
 
+from paper_figures.fields import FieldError, words
 from paper_figures.findings import modules
 from paper_figures.registry import COMMITTED, ENTRIES, Entry, load
 from tests.paper_figures.damage import DAMAGES, complaint, fields, maker
 
 FINDINGS = [Entry(m.__name__.rsplit(".", 1)[1], "a finding", m.ROWS) for m in modules()]
 DRAWN = {e.name: e for e in (*ENTRIES.values(), *FINDINGS) if e.rows is not None}
-TRIED, TRIED_DEEP = 4, 80
+TRIED, TRIED_DEEP = 4, 40
 """Damages of each figure: a field and what is wrong with it."""
 
 
@@ -38,6 +39,12 @@ def _complaints(name, most):
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_damaged_field_costs_its_row_at_most(name):
     assert _complaints(name, TRIED) == {}
+
+
+@pytest.mark.parametrize("odd", [None, 3, "", "  ", ["x"]])
+def test_words_are_words(odd):
+    with pytest.raises(FieldError, match="row 'a': 'rule' must be words, got "):
+        words({"key": "a", "rule": odd}, "rule")
 
 
 @pytest.mark.deep

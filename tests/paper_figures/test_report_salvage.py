@@ -69,12 +69,14 @@ def test_a_row_without_which_nothing_can_be_drawn_is_named_all_the_same():
         attempt(hidden, rows)
 
 
-def test_the_search_ends(monkeypatch):
+@pytest.mark.parametrize("other", [TypeError, KeyError])
+def test_the_search_ends(other):
+    """Whether the same error follows without some rows or another one."""
     calls = []
 
     def never(rows):
         calls.append(len(rows))
-        raise TypeError(f"always {len(calls)}")
+        raise (TypeError if len(rows) == 2000 else other)(f"always {len(calls)}")
     with pytest.raises(TypeError, match="always 1"):
         attempt(never, [{"key": str(k)} for k in range(2000)])
     assert len(calls) <= TRIALS + 2
