@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from paper_figures.data_sets import DRAWN, TITLES, data_of
 from paper_figures.fields import explain, get, plural
 from paper_figures.h1 import relative_miss
 from theory.claims.ledger_5_1_h1 import SMALL_LOSS, premise_and_conclusion
@@ -81,11 +82,12 @@ def no_atoms(rows: Rows) -> Check | None:
     """No input has positive probability, so that a sample's inputs are distinct."""
     name = "no atoms"
     if _trained(rows):
-        drawn = [r for r in rows if get(r, "config.data", None) == "shapes"]
+        drawn = [r for r in rows if data_of(r) == "shapes"]
         levels = [get(r, "config.shapes.noise", None) for r in drawn]
         if len(drawn) < len(rows):
-            return Check(name, UNKNOWN, f"{_of(len(rows) - len(drawn), rows)} on images from files, "
-                                        "which may repeat")
+            titles = dict.fromkeys(TITLES[data_of(r)] for r in rows if r not in drawn)
+            return Check(name, UNKNOWN, f"{_of(len(rows) - len(drawn), rows)} on images from files "
+                                        f"({', '.join(titles)}), which may repeat")
         if any(v is None for v in levels):
             return Check(name, UNKNOWN, f"{_of(sum(v is None for v in levels), rows)} without the "
                                         "noise of the pixels")
@@ -110,9 +112,13 @@ def deterministic_target(rows: Rows) -> Check | None:
     """The true mask is a function of the input."""
     name = "deterministic target"
     if _trained(rows):
-        return Check(name, UNKNOWN, "the mask is drawn first and the noisy image from it; the rows do "
-                                    "not say "
-                     "whether an image determines its mask")
+        made = sum(data_of(r) in DRAWN for r in rows)
+        how = ["the mask is drawn first and the noisy image from it"] * (made > 0)
+        if made < len(rows):
+            how.append("a person drew the mask, if there is one, over the photograph"
+                       + (f" ({_of(len(rows) - made, rows)})" if made else ""))
+        return Check(name, UNKNOWN, f"{'; '.join(how)}; the rows do not say whether an image "
+                                    "determines its mask")
     if not all("noise" in r for r in rows):
         return None
     noisy = [r for r in rows if str(r["noise"]) != "0"]
@@ -133,9 +139,11 @@ def premise(rows: Rows) -> Check | None:
     small = f"{SMALL_LOSS:g} nats" + (
         " above that of networks given the true masks" if any(map(_of_regimes, mine)) else "")
     counted: dict[str, list[int]] = {}
+    several = len({data_of(r) for r in mine}) > 1
     for row in mine:
         relative_miss(row, get(row, "train.missing_rate"))  # refuses a row without what is counted
-        found = counted.setdefault(str(row["method"]), [0, 0])
+        on = f" on {TITLES[data_of(row)]}" if several else ""
+        found = counted.setdefault(f"{row['method']}{on}", [0, 0])
         for k, number in enumerate(premise_and_conclusion([row], _bar(row, rows))):
             found[k] += number
     counted = {m: found for m, found in counted.items() if found[0]}

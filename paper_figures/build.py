@@ -104,11 +104,8 @@ def fingerprint(entry: Entry, rows: str | Path, format: str) -> str:
     look = "paper_figures.tables" if entry.kind == "table" else "paper_figures.style"
     for path in sources(f"paper_figures.{entry.name}", look, "sims.rows"):
         digest.update(f"{path.relative_to(ROOT).as_posix()} {_sha(path)}\n".encode())
-    for file in entry.files:
-        path = Path(rows) / file
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is not there")
-        digest.update(f"{file} {_sha(path)}\n".encode())
+    for path in entry.paths(rows):
+        digest.update(f"{path.name} {_sha(path)}\n".encode())
     return digest.hexdigest()
 
 

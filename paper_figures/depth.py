@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from paper_figures.data_sets import images, one_data_set
 from paper_figures.fields import FieldError, get, number
 from paper_figures.methods import COMPARED, METHODS, Row, draw_means, one_legend, rows_where
 from paper_figures.style import GREY, PAGE
@@ -35,9 +36,10 @@ def select(rows: list[Row]) -> list[Row]:
     """The runs of the experiment on depth with a map that is drawn.
 
     Raises:
-        FieldError: one of the two methods has none.
+        FieldError: one of the two methods has none, or rows of several data sets.
     """
     mine = rows_where(rows, "training", experiment="depth")
+    one_data_set(mine)
     return [r for method in COMPARED for r in rows_where(mine, "training", method=method)]
 
 
@@ -79,9 +81,10 @@ def caption(rows: list[Row]) -> str:
         raise FieldError(f"the networks must have the same number of layers, got {layers}")
     text = (
         "The attention after 0 to all of the "
-        f"{layers[0]} layers of 3 x 3 behind the patches (labels alone, N = {', '.join(map(str, n))}, "
-        f"{', '.join(map(str, tests))} test images). Points: mean over {len(seeds)} seeds; bars: from "
-        "the smallest to the largest. Chosen threshold: on validation images. ")
+        f"{layers[0]} layers of 3 x 3 behind the patches ({images(found)}; labels alone, N = "
+        f"{', '.join(map(str, n))}, {', '.join(map(str, tests))} test images). Points: mean over "
+        f"{len(seeds)} seeds; bars: from the smallest to the largest. "
+        "Chosen threshold: on validation images. ")
     for method in COMPARED:
         runs = [r for r in found if r["method"] == method]
         ends = []

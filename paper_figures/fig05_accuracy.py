@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from paper_figures.data_sets import TITLES, by_data_set, images, one_data_set, pool_of
 from paper_figures.fields import FieldError, get, number, plural
 from paper_figures.methods import METHODS, Row, rows_where
 from paper_figures.style import BLACK, GREY, PAGE
@@ -17,27 +18,42 @@ SHORT = {"none": "none", "positionwise": "position-\nwise", "rectangle": "rect-\
 
 
 def layout(rows: list[Row]) -> tuple[int, int]:
-    """One column a ratio."""
-    return 1, len(scores(rows))
+    """A line a data set, a column a ratio."""
+    found = scores_by_set(rows)
+    return len(found), len(_ratios(found))
 
 
 def size(rows: list[Row]) -> tuple[float, float]:
     """Inches."""
-    return 0.6 + (PAGE - 0.6) * layout(rows)[1] / 3, 3.0
+    lines, columns = layout(rows)
+    return 0.6 + (PAGE - 0.6) * columns / 3, 0.4 + 2.6 * lines
+
+
+def select(rows: list[Row]) -> list[Row]:
+    """The rows of the experiment on splits.
+
+    Raises:
+        FieldError: there is none, or one lacks its accuracy, ratio or split.
+    """
+    found = rows_where(rows, "training", experiment="splits")
+    for row in found:
+        for needed in ("test.accuracy", "config.ratio", "config.split"):
+            number(row, needed)
+    return found
 
 
 def scores(rows: list[Row]) -> dict[str, dict[str, list[float]]]:
-    """Test accuracies ``{ratio: {method: by split}}``, every method on the same splits.
+    """Test accuracies ``{ratio: {method: by split}}`` of one data set, methods on the same splits.
 
     Raises:
-        FieldError: no rows of splits, or a method that lacks one.
+        FieldError: no rows of splits, several data sets, or a method that lacks a split.
     """
-    mine = rows_where(rows, "training", experiment="splits")
+    mine = select(rows)
+    one_data_set(mine)
     seen: dict[tuple[int, str], list[int]] = {}
     for row in mine:
-        number(row, "test.accuracy")
-        cell = int(number(row, "config.ratio")), variant_of(row)
-        seen.setdefault(cell, []).append(int(number(row, "config.split")))
+        cell = int(get(row, "config.ratio")), variant_of(row)
+        seen.setdefault(cell, []).append(int(get(row, "config.split")))
     for ratio, method in seen:
         splits = sorted(seen[ratio, method])
         asked = sorted({s for (r, _), v in seen.items() if r == ratio for s in v})
@@ -47,19 +63,34 @@ def scores(rows: list[Row]) -> dict[str, dict[str, list[float]]]:
     return split_scores("test", "accuracy", mine)
 
 
+def scores_by_set(rows: list[Row]) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """:func:`scores` by data set, each under its title."""
+    return {title: scores(mine) for title, mine in by_data_set(select(rows)).items()}
+
+
 def plot(rows: list[Row], ax: Any) -> Any:
-    """A panel a ratio: a grey line a split, a bar at the mean."""
-    found = scores(rows)
-    panels = np.asarray(ax, dtype=object).reshape(-1)
-    for panel, (ratio, by_method) in zip(panels, found.items(), strict=True):
-        plot_panel(by_method, panel)
-        panel.set_title(f"{ratio}")
-        panel.label_outer()
-    low = min(p.get_ylim()[0] for p in panels)
-    for panel in panels:
-        panel.set_ylim(low, 101.5)
-    panels[0].set_ylabel("test accuracy (%)")
+    """A panel a data set and ratio: a grey line a split, a bar at the mean."""
+    found = scores_by_set(rows)
+    panels = np.asarray(ax, dtype=object).reshape(layout(rows))
+    for line, (title, by_ratio) in zip(panels, found.items(), strict=True):
+        for ratio, panel in zip(_ratios(found), line, strict=True):
+            panel.set_visible(ratio in by_ratio)
+            if ratio in by_ratio:
+                plot_panel(by_ratio[ratio], panel)
+                panel.set_title(ratio)
+        shown = [panel for panel in line if panel.get_visible()]
+        low = min(panel.get_ylim()[0] for panel in shown)
+        for panel in shown:
+            panel.set_ylim(low, 101.5)
+            panel.tick_params(labelleft=panel is shown[0])
+        named = "" if title == TITLES["shapes"] and len(found) == 1 else f"{title}\n"
+        shown[0].set_ylabel(f"{named}test accuracy (%)")
     return ax
+
+
+def _ratios(found: dict[str, dict[str, Any]]) -> list[str]:
+    """The ratios of all data sets, in order."""
+    return sorted({ratio for by_ratio in found.values() for ratio in by_ratio})
 
 
 def plot_panel(by_method: dict[str, list[float]], ax: Any) -> Any:
@@ -81,22 +112,44 @@ def plot_panel(by_method: dict[str, list[float]], ax: Any) -> Any:
 
 
 def caption(rows: list[Row]) -> str:
-    """What is drawn, how many splits, and how often the rectangle wins."""
-    found = scores(rows)
-    n = sorted({len(v) for by in found.values() for v in by.values()})
-    pools = sorted({int(number(r, "config.pool")) for r in rows_where(rows, "training",
-                                                                    experiment="splits")})
+    """What is drawn, of which images, how many splits, and how often the rectangle wins."""
+    found, mine = scores_by_set(rows), by_data_set(select(rows))
+    drawn = "; ".join(f"{splits_of(by)} of {pool(mine[title])} (training to test {', '.join(by)})"
+                      for title, by in found.items())
     text = (
-        f"Figure 5 on our data: test accuracy over {' or '.join(map(str, n))} random splits of one "
-        f"pool of {' or '.join(map(str, pools))} synthetic images, training to test "
-        f"{', '.join(found)}. A grey line is one split, on which all methods are compared; black bars: "
-        "the means over the splits; no error bars, every run is drawn. ")
-    for method in ("rectangle", "rectangle+EQVC"):
-        wins = [(a > b) for by in found.values() if {method, "positionwise"} <= set(by)
-                for a, b in zip(by[method], by["positionwise"], strict=True)]
-        if wins:
-            text += (f"{METHODS[method].label[0].upper() + METHODS[method].label[1:]}: above "
-                     f"position-wise attention on {sum(wins)} of {plural(len(wins), 'split')}. ")
-    seeds = len({get(r, "seed") for r in rows_where(rows, "training", experiment="splits")})
+        f"Figure 5 redrawn: test accuracy over {drawn}. A grey line is one split, on which all "
+        "methods are compared; black bars: the means over the splits; no error bars, every run is "
+        "drawn. ")
+    for title, by_ratio in found.items():
+        text += "".join(told[0].upper() + told[1:] + (f" of {title}. " if len(found) > 1 else ". ")
+                        for told in _wins(by_ratio))
+    seeds = len({get(r, "seed") for r in select(rows)})
     return text + (f"The splits overlap; {plural(seeds, 'seed')} of the networks. Oracle: the true "
                    "mask in place of the map.")
+
+
+def splits_of(by_ratio: dict[str, dict[str, list[float]]]) -> str:
+    """How many splits there are, in words.
+
+    >>> splits_of({"6:4": {"none": [0.5, 0.6]}})
+    '2 random splits'
+    """
+    n = sorted({len(v) for by in by_ratio.values() for v in by.values()})
+    return f"{' or '.join(map(str, n))} random split{'' if n == [1] else 's'}"
+
+
+def pool(rows: list[Row]) -> str:
+    """What is split, in words: how many images of what, for which network."""
+    sizes = sorted({pool_of(r) for r in rows})
+    return f"one pool of {' or '.join(map(str, sizes))} {images(rows)}"
+
+
+def _wins(by_ratio: dict[str, dict[str, list[float]]]) -> list[str]:
+    out = []
+    for method in ("rectangle", "rectangle+EQVC"):
+        wins = [(a > b) for by in by_ratio.values() if {method, "positionwise"} <= set(by)
+                for a, b in zip(by[method], by["positionwise"], strict=True)]
+        if wins:
+            out.append(f"{METHODS[method].label}: above position-wise attention on {sum(wins)} of "
+                       f"{plural(len(wins), 'split')}")
+    return out

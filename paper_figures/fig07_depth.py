@@ -88,14 +88,18 @@ def caption(rows: list[dict[str, Any]]) -> str:
         lines.append(f"{where(pair[0])} {', and '.join(said)}")
     return (
         f"Maps at two places of one kind of network, on the first {layout(rows)[0]} test images "
-        f"({of_images(found[0], held)}). {how_shown(found[0])} {SCORES}; ×: wrong class. The paper "
-        "says that at the shallower place position-wise maps fail and the rectangle still locates the "
-        "object, and that at the deeper one both do more or less well. Over all "
-        f"{number(found[0], 'test.images')} test images: {'; '.join(lines)}. {no_bars(rows, found)}")
+        f"({of_images(found[0], held, place=False)}). {how_shown(found[0], found[2])} {SCORES}; ×: "
+        "wrong class. The paper says that at the shallower place position-wise maps fail and the "
+        "rectangle still locates the object, and that at the deeper one both do more or less well. "
+        f"Over all {number(found[0], 'test.images')} test images: {'; '.join(lines)}. "
+        f"{no_bars(rows, found)}")
 
 
 def _numbers(rows: list[dict[str, Any]], row: dict[str, Any]) -> str:
-    return (f"IoU {with_seeds(rows, row, 'test.iou')}, at the threshold chosen on validation images "
-            f"{with_seeds(rows, row, 'test.iou_chosen')}, missing rate "
+    chosen = ""
+    if get(row, "test.iou_chosen") is not None:  # a split of a pool has no validation images
+        chosen = (", at the threshold chosen on validation images "
+                  f"{with_seeds(rows, row, 'test.iou_chosen')}")
+    return (f"IoU {with_seeds(rows, row, 'test.iou')}{chosen}, missing rate "
             f"{with_seeds(rows, row, 'test.missing_rate', 3)}, accuracy "
             f"{with_seeds(rows, row, 'test.accuracy')}")

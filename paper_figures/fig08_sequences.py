@@ -80,9 +80,11 @@ def caption(rows: list[dict[str, Any]]) -> str:
 
 def _measured(rows: list[dict[str, Any]], found: list[dict[str, Any]]) -> str:
     """Means over sequences of all images that stay; nothing where the runs have not measured them."""
-    known = [row for row in found if get(row, "sequences")]
-    if len(known) < len(found):
+    if not all(get(row, "sequences") for row in found):
         return ""
+    if any(get(row, f"sequences.composed.{name}") is None for row in found
+           for name in (*MEASURED, "iou_ceiling")):
+        return "No mean over sequences: no object stays wholly in the image along the path. "
     lines = []
     for row in found:
         numbers = [f"{label} {with_seeds(rows, row, f'sequences.composed.{name}')}"

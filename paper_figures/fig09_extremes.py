@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from paper_figures.fields import FieldError, get, words
+from paper_figures.fields import FieldError, get, plural, words
 from paper_figures.gallery import scenes, scenes_row, views, views_of
 from paper_figures.gallery_panels import fitted, legend, note, rule, show
 from paper_figures.gallery_words import how_shown, no_bars, of_images, with_seeds
@@ -81,8 +81,8 @@ def caption(rows: list[dict[str, Any]]) -> str:
     if all(e["hits"] is not None for e in ends.values()):
         tail = next(iter(ends.values()))["tail"]
         hits = ", ".join(f"{WORDS[key]} {e['hits']}" for key, e in ends.items())
-        right = (f"Of the {tail} images that the prediction puts at an end, so many are among the "
-                 f"{tail} that the truth puts there: {hits}. ")
+        right = (f"Of the {plural(tail, 'image')} that the prediction puts at an end, so many are "
+                 f"among the {tail} that the truth puts there: {hits}. ")
     ranks = ""
     if get(row, "test.centre_spearman"):
         first, second = (with_seeds(rows, row, "test.centre_spearman", axis=k) for k in (0, 1))

@@ -7,6 +7,7 @@ from statistics import mean
 from typing import Any
 
 from paper_figures.bound_vs_data import select as of_one_configuration
+from paper_figures.data_sets import images
 from paper_figures.fields import FieldError, get, number, plural
 from paper_figures.findings import Finding
 from paper_figures.methods import COMPARED, axis_of_sizes, draw_means, method_look
@@ -56,7 +57,8 @@ def finding(rows: list[dict[str, Any]], statuses: Mapping[str, str]) -> Finding:
     text = (f"Test missing rate {mean(missed['rectangle']):.3f} against "
             f"{mean(missed['positionwise']):.3f} of position-wise attention; {name} has {trivial:.3f}. "
             f"Accuracy {mean(right['rectangle']):.2f} against {mean(right['positionwise']):.2f}, at "
-            f"N = {n}. It needs data: with {small} images its IoU is {at_small:.2f}.")
+            f"N = {n}, on {images(select(rows))}. It needs data: with {small} images its IoU is "
+            f"{at_small:.2f}.")
     return Finding(head, with_interval(iou["rectangle"], 2),
                    f"test IoU; position-wise {with_interval(iou['positionwise'], 2)}", text)
 
@@ -111,7 +113,8 @@ def caption(rows: list[dict[str, Any]]) -> str:
     seeds = len({get(r, "seed") for r in mine})
     tests = sorted({int(number(r, "n_test")) for r in mine})
     return ("IoU (fitting rate) of predicted and true mask on the attention grid, mean over "
-            f"{', '.join(map(str, tests))} test images, of networks trained on labels alone. Points: "
+            f"{', '.join(map(str, tests))} test images ({images(mine)}), of networks trained on labels "
+            "alone. Points: "
             "mean over "
             f"{plural(seeds, 'seed')}; bars: from the smallest to the largest. Dotted: the mean mask "
             "as map.")

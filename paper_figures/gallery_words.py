@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from paper_figures.data_sets import KINDS, TITLES, network
 from paper_figures.fields import FieldError, get, number, words
 
 NAMES = {("rectangle", "none"): "rectangle", ("rectangle", "quotient"): "rectangle + EQVC",
@@ -59,22 +60,36 @@ def no_bars(rows: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]]) -> 
     return f"No error bars: one network each; in brackets the least and the most over {many} seeds."
 
 
-def of_images(row: dict[str, Any], scenes: dict[str, Any]) -> str:
-    """What the images are and what the networks were trained on."""
-    kind = {"shapes": f"ShapeField, truths: {words(scenes, 'truth')}",
-            "pets": "Oxford-IIIT Pet", "digits": "digits on photographs",
-            "folder": "a folder of photographs"}[get(scenes, "data")]
+def of_images(row: dict[str, Any], scenes: dict[str, Any], place: bool = True) -> str:
+    """What the images are, how large, of how many classes, and what was trained on them.
+
+    ``place`` says up to which layer a network is frozen: not where several places are shown.
+    """
+    data = get(scenes, "data")
+    if data not in TITLES:
+        raise FieldError(f"row {scenes.get('key', '?')!r}: 'data' must be one of {', '.join(TITLES)}, "
+                         f"got {data!r}")
+    kind = f"ShapeField, truths: {words(scenes, 'truth')}" if data == "shapes" else KINDS[data]
+    cue = words(row, "config.shapes.cue") if data == "shapes" else "none"
+    if cue != "none":
+        kind += f"; the red {cue} belongs to the image: the cue"
+    if data == "pets":
+        kind += (f", split {get(row, 'config.split')} with {get(row, 'config.ratio')} % for training; "
+                 "the border of a trimap counts nowhere")
+    named = [name for name in get(scenes, "classes", None) or () if name is not None]
+    classes = f"{len(named)} classes, " if named else ""
+    height, width = get(scenes, "sides")
     told = "labels alone" if get(row, "supervision") == "label" else "labels and masks"
-    cue = words(row, "config.shapes.cue") if scenes["data"] == "shapes" else "none"
-    red = "" if cue == "none" else f"; the red {cue} belongs to the image: the cue"
-    return f"{kind}{red}; N = {number(row, 'n')}, {told}, seed {number(row, 'seed')}"
+    return (f"{kind}; {classes}{height} × {width} pixels, {network(row, place)}; "
+            f"N = {number(row, 'n')}, {told}, seed {number(row, 'seed')}")
 
 
-def how_shown(row: dict[str, Any]) -> str:
-    """How a map and the outlines are drawn, in two sentences."""
+def how_shown(row: dict[str, Any], *more: dict[str, Any]) -> str:
+    """How a map and the outlines are drawn, in two sentences; ``more`` rows may be on other grids."""
+    grids = dict.fromkeys(f"{h} × {w}" for h, w in (get(r, "grid") for r in (row, *more)))
     why = " (a factor that Eq. 7 removes)" if get(row, "rescale") else ""
     return ("Light: where the map is high, each map relative to its largest value"
-            f"{why}; one square is one cell of the {get(row, 'grid')[0]} × {get(row, 'grid')[1]} grid. "
+            f"{why}; one square is one cell of the {' or '.join(grids)} grid. "
             "White dashes: the true object; orange: the rectangle of the five parameters, or for maps "
             "without parameters the border of the cells with f ≥ 1/2.")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from paper_figures.data_sets import one_data_set
 from paper_figures.fields import FieldError, get, number, of_kind
 from paper_figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, PAGE, RED
 from theory.injectivity import Collision, find_collision, module
@@ -109,6 +110,7 @@ def trained(rows: list[dict[str, Any]]) -> dict[tuple[str, bool], list[dict[str,
             found.setdefault((row["method"], bool(get(row, "config.rescale"))), []).append(row)
     if not found:
         raise FieldError(f"no rows of kind {TRAINED!r} with 'injectivity'")
+    one_data_set([row for mine in found.values() for row in mine])
     return {key: found[key] for key in sorted(found, key=lambda k: (list(METHODS).index(k[0]), k[1]))}
 
 

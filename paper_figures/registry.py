@@ -29,6 +29,7 @@ class Entry:
         rows: the file of rows it is drawn from, or several (their rows follow each other; each says
             its ``kind``), None when it needs none.
         kind: ``"figure"`` or ``"table"``.
+        more: files whose rows it uses where they are there, and does without otherwise.
 
     Raises:
         ValueError: another kind, an empty tuple of files.
@@ -38,6 +39,7 @@ class Entry:
     title: str
     rows: str | tuple[str, ...] | None = None
     kind: str = "figure"
+    more: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -48,7 +50,20 @@ class Entry:
     @property
     def files(self) -> tuple[str, ...]:
         """The names of its files of rows."""
-        return (self.rows,) if isinstance(self.rows, str) else self.rows or ()
+        return ((self.rows,) if isinstance(self.rows, str) else self.rows or ()) + self.more
+
+    def paths(self, folder: str | Path) -> list[Path]:
+        """Its files of rows in a folder, without those of ``more`` that are not there.
+
+        Raises:
+            FileNotFoundError: the folder lacks one of the others; names all that it lacks.
+        """
+        paths = [Path(folder) / file for file in self.files]
+        absent = [path for path in paths if not path.is_file()]
+        lost = [str(path) for path in absent if path.name not in self.more]
+        if lost:
+            raise FileNotFoundError(f"{', '.join(lost)} {'is' if len(lost) == 1 else 'are'} not there")
+        return [path for path in paths if path not in absent]
 
     def module(self) -> Any:
         """The figure's module, imported now."""
@@ -62,13 +77,14 @@ ENTRIES = {
         Entry("fig04_equivariance",
               "Figure 4: equivariance of the five parameters, and two readings that fail"),
         Entry("fig05_accuracy", "Figure 5: accuracy by split, on our data", "splits.jsonl"),
-        Entry("fig06_maps", "Figure 6: maps over test images", ("gallery.jsonl", "training.jsonl")),
+        Entry("fig06_maps", "Figure 6: maps over test images", "gallery.jsonl",
+              more=("training.jsonl",)),
         Entry("fig07_depth", "Figure 7: maps after a shallower and a deeper layer",
-              ("gallery.jsonl", "depth.jsonl")),
+              "gallery.jsonl", more=("depth.jsonl",)),
         Entry("fig08_sequences", "Figure 8: maps along a sequence of transforms",
-              ("gallery.jsonl", "sequences.jsonl")),
+              "gallery.jsonl", more=("sequences.jsonl",)),
         Entry("fig09_extremes", "Figure 9: images with extreme predicted centres",
-              ("gallery.jsonl", "training.jsonl")),
+              "gallery.jsonl", more=("training.jsonl",)),
         Entry("fig10_sigmoids", "Figure 10: from the sigmoid to the window"),
         Entry("table1", "Table 1 re-tested, beside our splits", "splits.jsonl", "table"),
         Entry("bound_vs_data", "The bounds of section 5.1 against data", "training.jsonl"),
@@ -117,10 +133,7 @@ def load(entry: Entry, folder: str | Path, strict: bool = True) -> Reading | Non
         return None
     from sims.rows import Reading, RowsError, scan_rows
 
-    paths = [Path(folder) / file for file in entry.files]
-    absent = [str(path) for path in paths if not path.is_file()]
-    if absent:
-        raise FileNotFoundError(f"{', '.join(absent)} {'is' if len(absent) == 1 else 'are'} not there")
+    paths = entry.paths(folder)
     readings = [scan_rows(path, strict) for path in paths]
     for path, reading in zip(paths, readings, strict=True):
         if not reading.rows:

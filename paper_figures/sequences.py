@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from paper_figures.data_sets import images, one_data_set
 from paper_figures.fields import FieldError, get, number
 from paper_figures.methods import METHODS, Row, mean_and_bars, one_legend, rows_where
 from paper_figures.style import BLACK, PAGE
@@ -31,7 +32,7 @@ def select(rows: list[Row]) -> dict[str, list[Row]]:
     """The runs with sequences by variant of method, in the order of legends.
 
     Raises:
-        FieldError: there is none, or a variant without a look.
+        FieldError: there is none, a variant without a look, or rows of several data sets.
     """
     mine = [r for r in rows_where(rows, "training", experiment="sequences")
             if get(r, "sequences", None) is not None]
@@ -40,6 +41,7 @@ def select(rows: list[Row]) -> dict[str, list[Row]]:
     if not mine or len(known) < len(mine):
         lost = sorted({variant_of(r) for r in mine} - set(METHODS))
         raise FieldError(f"no rows with sequences of a known method, got {lost}")
+    one_data_set(mine)
     return {name: runs for name, runs in found.items() if runs}
 
 
@@ -97,18 +99,18 @@ def caption(rows: list[Row]) -> str:
     everything = [r for runs in found.values() for r in runs]
     seeds = len({get(r, "seed") for r in everything})
     steps = [s for r in everything for s in get(r, "sequences.steps")]
-    images = sorted({int(number(s, "n")) for s in steps})
+    counts = sorted({int(number(s, "n")) for s in steps})
     kept = min(int(number(s, "kept")) for s in steps)
     bars = [along(runs, path, measure)[2].sum(axis=0).max()
             for runs in found.values() for path in PATHS for measure in MEASURES]
     text = (
         "Do maps follow a moving image? Test images turned, scaled, shifted, or all three, step by "
-        f"step ({' or '.join(map(str, images))} images, those whose object is still wholly inside: at "
-        f"least {kept}). Above: IoU of the map with the moved truth. Below: with its own first map, "
-        "moved alike; the grey band is what the truth itself gets on these cells. Lines: means over "
-        f"{seeds} seeds; no error bars are drawn: the seeds differ by at most {max(bars):.2f}, half of "
-        f"the time by less than {np.median(bars):.2f}. All three, IoU with the truth at the start and "
-        "the mean over the later steps: ")
+        f"step ({' or '.join(map(str, counts))} images, those whose object is still wholly inside: at "
+        f"least {kept}; {images(everything)}). Above: IoU of the map with the moved truth. Below: with "
+        "its own first map, moved alike; the grey band is what the truth itself gets on these cells. "
+        f"Lines: means over {seeds} seeds; no error bars are drawn: the seeds differ by at most "
+        f"{max(bars):.2f}, half of the time by less than {np.median(bars):.2f}. All three, IoU with "
+        "the truth at the start and the mean over the later steps: ")
     parts = []
     for name, runs in found.items():
         start = along(runs, "composed", "iou_truth")[1][0]

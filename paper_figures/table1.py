@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from paper_figures.fig05_accuracy import scores
+from paper_figures.data_sets import TITLES, by_data_set
+from paper_figures.fields import FieldError
+from paper_figures.fig05_accuracy import pool, scores, select, splits_of
 from paper_figures.methods import Row
 from paper_figures.tables import Table
 from theory.claims.ledger_6_trained import split_comparisons
@@ -18,33 +20,54 @@ METHODS = ("rectangle+EQVC", "rectangle")
 BASELINES = ("none", "position-wise")
 LEVEL = 0.05
 COLUMNS = ("method", "against", "split",
-           *(f"{model}: {name}" for model in MODELS for name in ("gain", "p", "p Holm")),
-           "ours: gain", "ours: splits won", "ours: p", "ours: p Holm")
+           *(f"{model}: {name}" for model in MODELS for name in ("gain", "p", "p Holm")))
+OWN = ("gain", "splits won", "p", "p Holm")
+"""What follows for each data set of ours."""
 
 
 def table(rows: list[Row]) -> Table:
-    """A line a comparison: the paper's two networks from its printed figures, then ours.
+    """A line a comparison: the paper's two networks from its printed figures, then each data set of
+    ours.
 
     Raises:
-        FieldError: rows that lack a split of a method.
-        ValueError: fewer than two splits.
+        FieldError: rows that lack a split of a method, fewer than two splits.
+        ValueError: a method is missing.
     """
-    printed, measured = paper_tests(), our_tests(rows)
+    printed, measured = paper_tests(), tests_by_set(rows)
+    ratios = (*RATIOS, *sorted({k[2] for found in measured.values() for k in found} - set(RATIOS)))
     lines = []
     for method in METHODS:
         for baseline in BASELINES:
-            for ratio in RATIOS:
+            for ratio in ratios:
                 cells = [method, baseline, ratio]
                 for model in MODELS:
-                    gain, p, adjusted = printed[model, method, baseline, ratio]
-                    cells += [_signed(gain, 2), probability(p), probability(adjusted)]
-                found = measured.get((method, baseline, ratio))
-                cells += ["–"] * 4 if found is None else [
-                    _signed(100 * found["mean"], 1), f"{found['wins']}/{found['n']}",
-                    probability(found["p_t"]), probability(found["holm_t"])]
+                    cells += _papers(printed.get((model, method, baseline, ratio)))
+                for found in measured.values():
+                    cells += _ours(found.get((method, baseline, ratio)))
                 lines.append(tuple(cells))
-    rules = range(len(RATIOS), len(lines), len(RATIOS))
-    return Table(COLUMNS, tuple(lines), heads=3, rules=tuple(rules))
+    rules = range(len(ratios), len(lines), len(ratios))
+    return Table((*COLUMNS, *_heads(list(measured))), tuple(lines), heads=3, rules=tuple(rules))
+
+
+def _heads(titles: list[str]) -> list[str]:
+    """The columns of our data sets: ShapeField alone is "ours"."""
+    if titles == [TITLES["shapes"]]:
+        titles = ["ours"]
+    return [f"{title}: {name}" for title in titles for name in OWN]
+
+
+def _papers(found: tuple[float, float, float] | None) -> list[str]:
+    if found is None:
+        return ["–"] * 3
+    gain, p, adjusted = found
+    return [_signed(gain, 2), probability(p), probability(adjusted)]
+
+
+def _ours(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return ["–"] * len(OWN)
+    return [_signed(100 * found["mean"], 1), f"{found['wins']}/{found['n']}",
+            probability(found["p_t"]), probability(found["holm_t"])]
 
 
 def paper_tests() -> dict[tuple[str, str, str, str], tuple[float, float, float]]:
@@ -60,10 +83,24 @@ def paper_tests() -> dict[tuple[str, str, str, str], tuple[float, float, float]]
 
 
 def our_tests(rows: list[Row]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """``(method, baseline, ratio) ->`` the paired comparison of our splits, in the paper's names."""
-    back = {ours: name for name, ours in OURS.items()}
+    """``(method, baseline, ratio) ->`` the paired comparison of our splits of one data set, in the
+    paper's names.
+
+    Raises:
+        FieldError: rows that lack a split of a method, several data sets, fewer than two splits.
+    """
+    back, found = {ours: name for name, ours in OURS.items()}, scores(rows)
+    for ratio, by_method in found.items():
+        splits = max(map(len, by_method.values()))
+        if splits < 2:
+            raise FieldError(f"a paired test needs at least two splits, got {splits} of {ratio}")
     return {(back[f["method"]], back[f["baseline"]], f["column"]): f
-            for f in split_comparisons(scores(rows))}
+            for f in split_comparisons(found)}
+
+
+def tests_by_set(rows: list[Row]) -> dict[str, dict[tuple[str, str, str], dict[str, Any]]]:
+    """:func:`our_tests` by data set, each under its title."""
+    return {title: our_tests(mine) for title, mine in by_data_set(select(rows)).items()}
 
 
 def probability(p: float | None) -> str:
@@ -79,25 +116,28 @@ def probability(p: float | None) -> str:
 
 def caption(rows: list[Row]) -> str:
     """What is tested how, what n is, and how much is left after Holm's correction."""
-    printed, measured = paper_tests(), our_tests(rows)
-    n = sorted({f["n"] for f in measured.values()})
-    least = max(f["p_least"] for f in measured.values())
+    printed, measured = paper_tests(), tests_by_set(rows)
+    pools = " and ".join(f"{splits_of(scores(mine))} of {pool(mine)}"
+                         for mine in by_data_set(select(rows)).values())
+    least = sorted({f["p_least"] for found in measured.values() for f in found.values()})
     text = (
         "Table 1 of the paper re-tested. Gains: differences of mean accuracies in points of percent. "
         f"Paper: Welch's test from the printed means and standard deviations (n = {RUNS} splits, taken "
         "as independent: accuracies by split are not printed), Holm over the 12 comparisons of a "
-        f"method. Ours: {' or '.join(map(str, n))} splits of one pool of synthetic images on which all "
-        "methods are compared; Student's paired test corrected for the overlap of the splits, Holm "
-        f"over the {len(measured)} comparisons. ")
+        f"method. Ours: {pools}; all methods are compared on each split; Student's paired test "
+        "corrected for the overlap of the splits, Holm over the "
+        f"{' or '.join(str(len(v)) for v in measured.values())} comparisons. ")
+    ours = {title if len(measured) > 1 else "ours": [
+        (f["mean"], 1 if f["p_t"] is None else f["p_t"], 1 if f["holm_t"] is None else f["holm_t"])
+        for f in found.values()] for title, found in measured.items()}
     for name, cells in (
             *((f"paper, {m}", [v for k, v in printed.items() if k[1] == m]) for m in METHODS),
-            ("ours", [(f["mean"], 1 if f["p_t"] is None else f["p_t"],
-                       1 if f["holm_t"] is None else f["holm_t"]) for f in measured.values()])):
+            *ours.items()):
         text += (f"{name[0].upper() + name[1:]}: {sum(g > 0 for g, _, _ in cells)} of {len(cells)} "
                  f"gains positive, {sum(p < LEVEL for _, p, _ in cells)} with p < {LEVEL:g}, "
                  f"{sum(a < LEVEL for _, _, a in cells)} after Holm. ")
-    return text + (f"No error bars. The exact sign-flip test cannot go below {least:g} with so few "
-                   "splits.")
+    return text + ("No error bars. The exact sign-flip test cannot go below "
+                   f"{' or '.join(f'{p:g}' for p in least)} with so few splits.")
 
 
 def _signed(value: float, digits: int) -> str:

@@ -21,6 +21,7 @@ from tests import (
     plants_claims,
     plants_figures,
     plants_last_layer,
+    plants_pets,
     plants_report,
     plants_shared,
     plants_sims,
@@ -32,8 +33,8 @@ from tests.plants import Plant
 ROOT = Path(__file__).parents[1]
 PLANTS = [*plants.PLANTS, *plants_sims.PLANTS, *plants_training.PLANTS, *plants_bounds.PLANTS,
           *plants_last_layer.PLANTS, *plants_claims.PLANTS,
-         *plants_figures.PLANTS, *plants_report.PLANTS, *plants_shared.PLANTS,
-         *plants_theorem_1.PLANTS]
+          *plants_figures.PLANTS, *plants_report.PLANTS, *plants_shared.PLANTS,
+          *plants_theorem_1.PLANTS, *plants_pets.PLANTS]
 PARTS = ("theory", "sims", "training", "paper_figures", "tests", "examples", "docs", "conftest.py",
          "pyproject.toml", "README.md", "CHANGELOG.md", "CITATION.cff", "constraints.txt", "Makefile")
 

@@ -14,6 +14,7 @@ MEASURES = [h1.regimes_measurement, h1.random_labels_measurement, h1.masks_measu
             trained.splits_measurement, trained.depth_measurement, trained.sequences_measurement,
             trained.trained_injectivity_measurement, trained.digits_measurement,
             premise.h1_measurement]
+DIGITS = {"data": "digits"}
 SHAPES = {"truth": "rotated", "noise": 0.1, "binding": "far", "image": [64, 64]}
 
 
@@ -168,7 +169,8 @@ def test_orientations_are_counted(folder):
 
 
 def test_digits_and_random_labels(folder):
-    write(folder, "digits", row("none", gradcam={"iou_best": 0.3}), row("rectangle", accuracy=0.8))
+    write(folder, "digits", row("none", gradcam={"iou_best": 0.3}, config=DIGITS),
+          row("rectangle", accuracy=0.8, config=DIGITS), row("rectangle", accuracy=0.1))
     numbers = trained.digits_measurement().numbers
     assert numbers["rectangle"] == {"accuracy": 0.8, "IoU": 0.5}
     assert "Grad-CAM's best IoU 0.30" in trained.digits_measurement().text
@@ -176,3 +178,28 @@ def test_digits_and_random_labels(folder):
     numbers = h1.random_labels_measurement().numbers
     assert numbers["none, N = 64"]["test IoU"] is None
     assert numbers["rectangle, N = 64"]["test accuracy"] == 0.25
+
+
+def test_claims_on_shapes_do_not_see_other_images(folder):
+    pets = {"data": "pets", "depth": 0, "layers": 3, "ratio": 60, "split": 0}
+    own = [row(m, s, config={**pets, "data": "shapes", "split": s}) for m in ("rectangle", "positionwise")
+           for s in (0, 1)]
+    write(folder, "depth", *own, *(row("rectangle", s, iou=0.9, config=pets) for s in (0, 1)))
+    assert trained.depth_measurement().numbers["rectangle, after 0 of 3 layers"]["IoU"] == 0.5
+    write(folder, "training", *own, *(row("rectangle", s, miss=0.9, config=pets) for s in range(5)))
+    found = premise.h1_measurement()
+    assert found is None  # two runs a method on ShapeField; five more on pets are not theirs
+    write(folder, "splits", *own, *(row("rectangle", s, accuracy=0.0, config=pets) for s in (0, 1)))
+    assert trained.split_scores("test", "accuracy")["6:4"]["rectangle"] == [0.9, 0.9]
+    with pytest.raises(ValueError, match="got two of 60, 'rectangle', 0"):
+        trained.split_scores("test", "accuracy", [own[0], row(config=pets)])
+
+
+def test_any_ratio_has_a_column_of_its_own():
+    rows = [row(accuracy=r / 100, config={"ratio": r, "split": 0}) for r in (60, 65, 75)]
+    assert trained.split_scores("test", "accuracy", rows) == {
+        "6:4": {"rectangle": [0.6]}, "65:35": {"rectangle": [0.65]}, "75:25": {"rectangle": [0.75]}}
+    scores = {"75:25": {m: [0.1 * k, 0.2, 0.4] for k, m in enumerate(
+        ("none", "positionwise", "rectangle", "rectangle+EQVC"))}}
+    found = trained.split_comparisons(scores)[0]
+    assert found["p_t"] == paired(scores["75:25"]["rectangle"], scores["75:25"]["none"], 1 / 3).p_t

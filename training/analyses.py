@@ -31,10 +31,14 @@ def analyse(run: Training, data: Prepared) -> dict[str, Any]:
 
 def follow_sequences(run: Training, data: Prepared) -> dict[str, Any]:
     """Experiment (e), Fig. 8: rows by path and step, and their means by path."""
-    net = run.net
+    net, trunk = run.net, data.trunk
+
+    def look(images: Tensor) -> AttentionMap:
+        return net.look(net.features(images if trunk is None else trunk.features(images)))
+
+    images = data.test.drawn(torch.arange(min(SEQUENCE_IMAGES, data.test.n)))
     with torch.no_grad():
-        rows = sequences.follow(lambda x: net.look(net.features(x)),
-                                data.test.head(SEQUENCE_IMAGES), SEQUENCE_STEPS)
+        rows = sequences.follow(look, images, SEQUENCE_STEPS, stride=data.stride)
     return {"steps": rows, "summary": sequences.summary(rows)}
 
 

@@ -67,7 +67,8 @@ class RunConfig:
         pool, ratio, split: with a pool, ``ratio`` percent of each class of its images are for
             training and the rest for the test, by the random split number ``split``; ``n`` is then
             the number that comes out.  The pool of "shapes" is that of seed 0, whatever ``seed``
-            is.  0 is no pool: independent draws ("pets" always has one).
+            is.  0 is no pool: independent draws.  The pool of "pets" is all that its list names:
+            there ``pool`` and ``n`` are not set.
         backbone, pretrained, side: the network; ``pretrained`` is a file of weights, "package"
             (those that EfficientNet-Lite0 ships with or timm knows) or empty; ``side`` of its
             images in pixels, 0 for its own.
@@ -170,6 +171,14 @@ class RunConfig:
             raise ValueError(f"device must be cpu, cuda or cuda:NUMBER, got {self.device!r}")
         if self.data in ("folder", "pets") and not self.root:
             raise ValueError(f"data={self.data} needs root=FOLDER, got none")
+        if self.layers and self.backbone != "small":
+            raise ValueError(f"layers are those of backbone=small, got layers={self.layers} with "
+                             f"{self.backbone} (at=LAYER says where its attention stands)")
+        for name in ("n", "pool"):
+            if self.data == "pets" and getattr(self, name) != getattr(RunConfig, name):
+                raise ValueError(f"{name} is not set with data=pets, whose pool is all that "
+                                 f"annotations/list.txt names and whose training images are ratio "
+                                 f"percent of it, got {name}={getattr(self, name)}")
         for name in ("freeze", "at"):
             if getattr(self, name) and self.backbone == "small":
                 raise ValueError(f"{name} is for the backbones of packages, got backbone 'small'")
@@ -203,7 +212,8 @@ class RunConfig:
     @property
     def key(self) -> str:
         """Names the cell; equal configurations have equal keys."""
-        return f"{self.method}-{self.supervision}-n{self.n}-seed{self.seed}-{digest(self)}"
+        size = f"ratio{self.ratio}" if self.data == "pets" else f"n{self.n}"
+        return f"{self.method}-{self.supervision}-{size}-seed{self.seed}-{digest(self)}"
 
 
 def digest(config: RunConfig) -> str:

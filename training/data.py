@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -52,9 +53,9 @@ class Part:
         """The first ``count``, or all if there are fewer."""
         return self.take(torch.arange(min(count, self.n)))
 
-    def chunks(self) -> list[Samples]:
-        """All samples, in order, in parts that fit."""
-        return [self.take(part) for part in torch.arange(self.n).split(CHUNK)]
+    def chunks(self) -> Iterator[Samples]:
+        """All samples, in order, in parts that fit, one at a time (photographs are large)."""
+        return (self.take(part) for part in torch.arange(self.n).split(CHUNK))
 
     def all_masks(self) -> Tensor:
         """The true masks on the attention grid of all samples, in order, on the CPU."""
@@ -137,8 +138,11 @@ def _kept(config: RunConfig) -> Prepared:
                  ("test", np.arange(_at_most(source, "test", config.n_test)))]
     for what, (_, chosen) in (("training", parts[0]), ("test", parts[2])):
         if not len(chosen):
-            raise ValueError(f"no {what} images are left (pool {config.pool}, ratio {config.ratio}, "
-                             f"n {config.n}, n_test {config.n_test})")
+            asked = f"pool {config.pool}, ratio {config.ratio}, n {config.n}, n_test {config.n_test}"
+            if config.data == "pets":
+                total = sum(len(indices) for _, indices in parts)
+                asked = f"ratio {config.ratio} of {total} images, class by class"
+            raise ValueError(f"no {what} images are left ({asked})")
     made = [Part(source, name, chosen, config.device) for name, chosen in parts]
     stride = stride_of(config, source.image, source.grid)
     if not config.freeze:
@@ -155,7 +159,7 @@ class FrozenTrunk:
     def __init__(self, made: Any, at: str, device: str) -> None:
         self.made, self.at = made.to(device).eval(), at or made.at
 
-    def __call__(self, chunks: list[Samples]) -> Samples | None:
+    def __call__(self, chunks: Iterable[Samples]) -> Samples | None:
         """One batch of features and truths; None of none."""
         out = [replace(part, images=self.features(part.images)) for part in chunks]
         return joined(out) if out else None
@@ -269,7 +273,10 @@ def pool_split(source: Source, config: RunConfig) -> tuple[np.ndarray, np.ndarra
 
     The random order is that of (split, class), the same for every ratio.
     """
-    total = config.pool
+    total, size = config.pool, source.size("train")
+    if size is not None and total > size:
+        raise ValueError(f"pool must be at most {size}, the training images of data={config.data}, got "
+                         f"{total}")
     labels = np.concatenate([source.draw("train", part).labels.numpy()
                              for part in np.array_split(np.arange(total), -(-total // CHUNK))])
     train, test = [], []

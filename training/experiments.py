@@ -43,24 +43,47 @@ class Experiment:
         letter, name: as in ``docs/training.md`` and on the command line.
         question: in a sentence.
         file: its rows, without ``.jsonl``.
+        varies: what its cells differ in that other images than its own may not have: the settings
+            of "shapes", the number "n" of training images (fixed by the ratio in "pets").
     """
 
     letter: str
     name: str
     question: str
     file: str
+    varies: tuple[str, ...] = ()
 
     def cells(self, preset: str, **changes: Any) -> list[RunConfig]:
-        """The configurations of a preset, each once, the slow ones first.
+        """The configurations of a preset, each once, the slow ones first; those on the same files
+        follow each other, because the last images (or features) are kept.
 
         Raises:
-            ValueError: an unknown preset.
+            ValueError: an unknown preset, or other images than the experiment is about.
         """
         if preset not in PRESETS:
             raise ValueError(f"preset must be one of {PRESETS}, got {preset!r}")
-        made = (RunConfig(**{**SIZES[preset], **cell, **changes}) for cell in GRIDS[self.name](preset))
+        cells = GRIDS[self.name](preset)
+        if "data" in changes:
+            self._check_data(changes["data"], {cell.get("data", "shapes") for cell in cells})
+        if changes.get("data") == "pets":  # the folder and the ratio say how many there are
+            cells = [{k: v for k, v in cell.items() if k not in ("n", "pool")} for cell in cells]
+        made = (RunConfig(**{**SIZES[preset], **cell, **changes}) for cell in cells)
         unique = {config.key: config for config in made}
-        return sorted(unique.values(), key=lambda c: (c.seed if c.freeze else 0, -cost(c)))
+        return sorted(unique.values(), key=_order)
+
+    def _check_data(self, data: str, own: set[str]) -> None:
+        """Whether the cells, made for ``own``, say something of the images ``data``."""
+        for what, bad in (("the settings of data=shapes", "shapes" in self.varies and data != "shapes"),
+                          ("the number n of training images", "n" in self.varies and data == "pets"),
+                          ("the settings of data=digits", own == {"digits"} != {data})):
+            if bad:
+                raise ValueError(f"experiment {self.name!r} is about {what}, which data={data} does "
+                                 "not have; splits, depth, sequences and injectivity take any images")
+
+
+def _order(config: RunConfig) -> tuple[float, ...]:
+    kept = config.freeze or config.data in ("pets", "folder")
+    return (*((config.seed, config.split, config.ratio) if kept else (0, 0, 0)), -cost(config))
 
 
 def cost(config: RunConfig) -> float:
@@ -204,21 +227,23 @@ GRIDS = {"theorem-1": _theorem_1, "regimes": _regimes, "splits": _splits, "depth
          "injectivity": _injectivity, "digits": _digits, "certificates": _certificates}
 EXPERIMENTS = {e.name: e for e in (
     Experiment("a", "theorem-1", "train and test missing rate against N, all methods, a realisable "
-               "and a misspecified family of truths", "training"),
+               "and a misspecified family of truths", "training", ("shapes", "n")),
     Experiment("b", "regimes", "(H1): does a small main loss come with a small missing rate, in each "
-               "regime of the data?", "regimes"),
+               "regime of the data?", "regimes", ("shapes",)),
     Experiment("c", "splits", "the design of Table 1: three split ratios, five splits, paired",
                "splits"),
     Experiment("d", "depth", "the attention after a shallower or a deeper layer (Fig. 7)", "depth"),
     Experiment("e", "sequences", "do maps follow sequences of transforms (Fig. 8)?", "sequences"),
-    Experiment("f", "masks", "training with the true masks beside the labels", "training"),
-    Experiment("g", "random-labels", "the control: labels that say nothing", "random_labels"),
+    Experiment("f", "masks", "training with the true masks beside the labels", "training",
+               ("n",)),
+    Experiment("g", "random-labels", "the control: labels that say nothing", "random_labels",
+               ("shapes",)),
     Experiment("h", "injectivity", "singular values, Prop. 4's ratio and collisions of trained "
                "modules", "injectivity_trained"),
     Experiment("i", "digits", "digits on photographs, EfficientNet-Lite0 pretrained on ImageNet",
                "digits"),
     Experiment("j", "certificates", "all bounds of trained networks: PAC-Bayes, norms and bits "
-               "of the last layer, held-out images", "certificates"),
+               "of the last layer, held-out images", "certificates", ("n",)),
 )}
 
 

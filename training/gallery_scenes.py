@@ -93,13 +93,29 @@ def sequence(sight: Sight) -> Scenes:
     count, steps = len(chosen), len(moves)
     order = torch.arange(count * steps).reshape(steps, count).T.flatten()
     notes = [{"index": int(chosen[i % count]), "step": i // count} for i in order.tolist()]
-    rule = (f"the first {count} of the first {len(seen)} test images whose objects stay wholly in the "
-            f"image along the path ({int(stay.sum())} do)")
     end = PATHS[PATH]
     facts = {"path": PATH, "steps": SEQUENCE_STEPS, "angle": end.angle, "scale": end.scale,
              "shift": list(end.shift)}
     key = f"scenes-sequence-{sight.images}-{grid[0]}x{grid[1]}"
+    rule = sequence_rule(count, len(seen), int(stay.sum()))
     return Scenes(key, rule, joined(parts)[order], notes, facts)
+
+
+def sequence_rule(count: int, seen: int, staying: int) -> str:
+    """How ``count`` images of a sequence were chosen from ``seen``: first of the ``staying`` ones.
+
+    >>> sequence_rule(2, 8, 0)
+    'the first 2 of 8 test images, whose objects all leave the image in part along the path'
+    """
+    whole = "stay wholly in the image along the path"
+    if staying >= count:
+        return (f"the first {count} of the first {seen} test images whose objects {whole} ({staying} "
+                "do)")
+    if staying:
+        return (f"of the first {seen} test images the {staying} whose objects {whole}, and the first "
+                f"{count - staying} of the others")
+    return (f"the first {count} of {seen} test images, whose objects all leave the image in part along "
+            "the path")
 
 
 def extremes(sight: Sight) -> Scenes:

@@ -23,6 +23,7 @@ from training.fit import Training, build, fit, one_thread
 from training.metrics import trivial_predictors
 from training.model import gradient_ratio
 from training.parallel import World
+from training.samples import Source
 from training.shapes import REGIMES, ShapesConfig
 
 
@@ -55,6 +56,12 @@ def regime_of(config: RunConfig) -> str | None:
     return next((n for n, changes in REGIMES.items() if ShapesConfig(**changes) == config.shapes), None)
 
 
+def classes_of(source: Source) -> int:
+    """How many classes have images: all of the source's, or those with a name where some have none."""
+    named = [name for name in getattr(source, "names", ()) if name is not None]
+    return len(named) or source.classes
+
+
 def run_cell(config: RunConfig) -> dict[str, Any]:
     """The row of one cell."""
     return run_cells([config])[0]
@@ -85,6 +92,8 @@ def row_of(
         "n": data.train.n,
         "seed": config.seed,
         "n_test": data.test.n,
+        "classes": classes_of(data.source),
+        "sides": list(data.source.image),
         "truth": config.shapes.truth if config.data == "shapes" else config.data,
         "regime": regime_of(config),
         **facts(config, *masks),

@@ -303,3 +303,17 @@ def test_list_names_everything_with_its_rows(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [[e.name, e.kind] for e in ENTRIES.values()]
     assert all(file in line for line, e in zip(lines, ENTRIES.values(), strict=True) for file in e.files)
+
+
+def test_files_that_only_add_may_be_absent(tmp_path, capsys):
+    shutil.copy(COMMITTED / "gallery.jsonl", tmp_path)
+    call = ["build", "fig06_maps", "--rows", str(tmp_path), "--out", str(tmp_path / "out")]
+    entry = ENTRIES["fig06_maps"]
+    assert entry.files == ("gallery.jsonl", "training.jsonl") and main(call) == 0
+    alone = len(load(entry, tmp_path).rows)
+    capsys.readouterr()
+    shutil.copy(COMMITTED / "depth.jsonl", tmp_path / "training.jsonl")
+    assert len(load(entry, tmp_path).rows) > alone
+    assert main(call) == 0 and "1 written" in capsys.readouterr().out  # other rows: drawn again
+    (tmp_path / "gallery.jsonl").unlink()
+    assert main(call) == 1 and "gallery.jsonl is not there" in capsys.readouterr().err

@@ -66,3 +66,10 @@ def test_bad_rows():
     found[0]["config"]["layers"] = 2
     with pytest.raises(FieldError, match=r"same number of layers, got \[2, 3\]"):
         depth.caption(found)
+
+
+def test_two_data_sets_are_not_averaged():
+    pets = [{**r, "config": {**r["config"], "data": "pets"}} for r in rows()]
+    with pytest.raises(FieldError, match="one data set.*got ShapeField and Oxford-IIIT Pet"):
+        depth.select([*rows(), *pets])
+    assert "photographs of Oxford-IIIT Pet" in depth.caption(pets)

@@ -275,3 +275,27 @@ def test_the_committed_rows_draw_and_agree_with_the_trainings():
             assert view.note["missing_rate"] == pytest.approx((truth != view.mask).mean(), abs=1e-6)
             cells = (scene.truth == 1).reshape(16, 4, 16, 4).mean((1, 3))
             assert (cells[truth] > 0.3).mean() > 0.9  # the picture's truth is the same object
+
+
+def test_captions_on_photographs_say_so():
+    rows = made.gallery_rows()
+    for row in rows:
+        if row["part"] == "scenes":
+            row |= {"data": "pets", "classes": ["a", None, "b"], "truth": None}
+            continue
+        row["config"] |= {"data": "pets", "backbone": "mobilenetv3-large", "pretrained": "package",
+                          "freeze": True, "at": "x", "split": 3, "ratio": 70}
+        row["test"]["iou_chosen"] = None
+        row["sequences"]["composed"]["iou_truth"] = None
+    words = ("photographs of Oxford-IIIT Pet, split 3 with 70 % for training", "2 classes, 20 × 30 pixels",
+             "MobileNetV3-large, pretrained, frozen up to ")
+    for module in FIGURES:
+        text = module.caption(rows)
+        assert all(w in text for w in words)
+        assert "ShapeField" not in text and "red outline" not in text and "chosen on validation" not in text
+    assert "frozen up to the attention" in fig07_depth.caption(rows)
+    assert "frozen up to x" in fig06_maps.caption(rows)
+    assert "no object stays wholly in the image" in fig08_sequences.caption(rows)
+    rows[2]["data"] = "magic"
+    with pytest.raises(FieldError, match="'data' must be one of shapes, .*got 'magic'"):
+        fig06_maps.caption(rows)

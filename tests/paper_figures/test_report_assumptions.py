@@ -161,3 +161,16 @@ def test_committed_rows_by_a_second_count():
     assert found["realisable"].state == NOT_MET and found["no atoms"].state == MET
     less = copy.deepcopy([r for r in rows if r["truth"] == "rotated"])
     assert {c.assumption: c.state for c in checks(less)}["realisable"] == MET
+
+
+def test_photographs_are_not_drawn_from_their_masks():
+    ours, pets = trained(), trained(config__data="pets", train__missing_rate=0.07)
+    (alone,) = [c for c in checks([pets]) if c.assumption == "deterministic target"]
+    assert "a person drew the mask" in alone.why and "noisy image" not in alone.why
+    both = {c.assumption: c for c in checks([ours, pets])}
+    assert "noisy image from it; a person" in both["deterministic target"].why
+    assert "(1 of 2 rows)" in both["deterministic target"].why
+    assert "1 of 2 rows on images from files (Oxford-IIIT Pet)" in both["no atoms"].why
+    assert both["(H1)"].state == NOT_MET and both["(H1)"].why.endswith(
+        "rectangle on ShapeField 1 of 1, rectangle on Oxford-IIIT Pet 0 of 1")
+    assert "on ShapeField" not in next(c.why for c in checks([ours]) if c.assumption == "(H1)")

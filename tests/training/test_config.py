@@ -81,7 +81,10 @@ def test_settings():
     ({"s_rise": 1.5}, "s_rise must be in"), ({"ratio": 100}, "ratio is a percentage"),
     ({"starts": 0}, "starts must be positive"), ({"seed": -1}, "seed must not be negative"),
     ({"depth": 1}, "at most layers = 0, got 1"), ({"analyses": ("x",)}, "got 'x'"),
-    ({"data": "pets"}, "needs root=FOLDER"), ({"freeze": True}, "freeze is for the backbones of packages"),
+    ({"data": "pets"}, "needs root=FOLDER"),
+    ({"data": "pets", "root": "x", "n": 1000}, "n is not set with data=pets.* got n=1000"),
+    ({"data": "pets", "root": "x", "n": 1024, "pool": 9}, "pool is not set with data=pets"),
+    ({"data": "digits", "backbone": "efficientnet-lite0", "layers": 1}, "layers are those of backbone=small"), ({"freeze": True}, "freeze is for the backbones of packages"),
 ])
 def test_bad_configurations(change, message):
     with pytest.raises(ValueError, match=message):

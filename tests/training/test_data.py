@@ -87,3 +87,5 @@ def test_more_than_there_is():
     assert data._at_most(Few(), "test", 9) == 5
     with pytest.raises(ValueError, match="n must be at most 5"):
         data._at_most(Few(), "train", 9)
+    with pytest.raises(ValueError, match="pool must be at most 5, the training images of data=shapes, got 9"):
+        pool_split(Few(), variant(pool=9))

@@ -11,8 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
+from training import sequences
+from training.config import RunConfig
+from training.data import prepare
 from training.images import UnreadableFile, stratified
 from training.pets import OxfordPets
+from training.run import classes_of, run_cell
+from training.shapes import ShapesConfig
+from training.shapes_field import ShapeField
 
 BREEDS = {"Abyssinian": (1, 1, 1), "american_bulldog": (2, 2, 1), "yorkshire_terrier": (37, 2, 25)}
 PER_BREED, SIZE = 10, (45, 60)
@@ -201,3 +207,34 @@ class TestBadInput:
         path.write_bytes(buffer.getvalue()[:-200])
         with pytest.raises(UnreadableFile, match=r"cannot read the image .*Abyssinian_1\.jpg"):
             OxfordPets(root, IMAGE, GRID, ratio=None).draw("train", range(3))
+
+
+class TestRuns:
+    """Trainings on the folder."""
+
+    def test_a_ratio_that_leaves_nothing_is_named(self, root):
+        for ratio, what in ((99, "test"), (4, "training")):
+            with pytest.raises(ValueError, match=f"no {what} images are left .ratio {ratio} of 30 images"):
+                prepare(RunConfig(data="pets", root=str(root), ratio=ratio))
+
+    def test_classes_are_those_with_images(self, root):
+        assert classes_of(OxfordPets(root, IMAGE, GRID)) == 3
+        assert classes_of(ShapeField(ShapesConfig(), 0)) == 4
+
+    def test_sequences_move_the_photographs_and_not_the_features_of_a_frozen_trunk(self, root, monkeypatch):
+        config = RunConfig(data="pets", root=str(root), backbone="efficientnet-lite0", freeze=True, side=64,
+                           at="_blocks.4", steps=1, starts=1, analyses=("sequences",))
+        seen = []
+
+        def follow(look, samples, steps, *, stride):
+            found = look(samples.images)
+            seen.append((samples.images, found.f, stride))
+            return [{"path": "composed", "step": 0, "kept": 1, "iou": 1.0}]
+
+        monkeypatch.setattr(sequences, "follow", follow)
+        run_cell(config)
+        (images, f, stride), data = seen[0], prepare(config)
+        source = data.source
+        assert stride == 8 and source.grid == (8, 8) == tuple(f.shape[-2:])
+        assert torch.equal(images, source.draw("validation", range(6)).images)
+        assert data.test.held.images.shape[1] != 3  # features are what is held

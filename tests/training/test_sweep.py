@@ -1,5 +1,6 @@
 """Sweeps: workers, resumption, damage, failures; experiments and their cells."""
 
+import itertools
 import json
 
 import pytest
@@ -124,3 +125,34 @@ def test_depths_masks_random_labels_sequences_and_injectivity():
     digits = EXPERIMENTS["digits"].cells("cpu")
     assert all(c.freeze and c.pretrained == "package" for c in digits)
     assert not any(c.freeze for c in EXPERIMENTS["digits"].cells("gpu"))
+
+
+class TestOtherImages:
+    """Which experiments take images of other sources."""
+
+    @pytest.mark.parametrize(("name", "data", "what"), [
+        ("theorem-1", "pets", "the settings of data=shapes"), ("regimes", "folder", "the settings of"),
+        ("random-labels", "digits", "the settings of data=shapes"),
+        ("masks", "pets", "the number n of training images"), ("certificates", "pets", "the number n"),
+        ("digits", "pets", "the settings of data=digits"),
+    ])
+    def test_who_does_not(self, name, data, what):
+        with pytest.raises(ValueError, match=f"experiment '{name}' is about {what}.*data={data}"):
+            EXPERIMENTS[name].cells("smoke", data=data, root="x")
+
+    @pytest.mark.parametrize("name", ("splits", "depth", "sequences", "injectivity"))
+    def test_pets_in_the_others(self, name):
+        own, pets = (EXPERIMENTS[name].cells("cpu", **more) for more in ({}, {"data": "pets", "root": "x"}))
+        assert len(pets) == len(own) and {(c.n, c.pool) for c in pets} == {(1024, 0)}
+        assert all(("ratio80" in c.key) == (c.ratio == 80) and "n1024" not in c.key for c in pets)
+        with pytest.raises(ValueError, match="pool is not set with data=pets"):
+            EXPERIMENTS[name].cells("cpu", data="pets", root="x", pool=9)
+
+    def test_a_number_of_images_may_be_chosen_of_a_folder(self):
+        assert EXPERIMENTS["masks"].cells("smoke", data="folder", root="x")[0].n == 64
+
+    def test_cells_on_the_same_files_follow_each_other(self):
+        places = [(c.seed, c.split, c.ratio)
+                  for c in EXPERIMENTS["splits"].cells("cpu", data="pets", root="x")]
+        changes = sum(a != b for a, b in itertools.pairwise(places))
+        assert changes == 14 == len(set(places)) - 1

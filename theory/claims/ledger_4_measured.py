@@ -57,7 +57,8 @@ def by_training(values: Callable[[dict[str, Any]], Iterator[float]]) -> dict[str
     """Numbers of the training rows of a rectangle, by head and supervision."""
     out: dict[str, list[float]] = {}
     for row in rows("training"):
-        if not is_rectangle(row.get("method")):
+        if not is_rectangle(row.get("method")) or (row.get("config") or {}).get(
+                "data", "shapes") != "shapes":
             continue
         found = list(values(row))
         if found and all(map(finite, found)):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from theory.claims.ledger_4_measured import finite, rows
+from theory.claims.ledger_4_measured import finite
 from theory.claims.model import Claim, Measurement
+from theory.claims.trained import trained
 from theory.methods import is_rectangle
 
 SMALL_LOSS = 0.1  # nats; a "small" main loss on the training set
@@ -50,8 +51,7 @@ def h1_measurement() -> Measurement | None:
     numbers: dict[str, Any] = {}
     told = []
     for method in ("rectangle", "positionwise"):
-        runs = [r for r in rows("training") if r.get("kind") == "training"
-                and r.get("method") == method and r.get("supervision") == "label"]
+        runs = trained("training", method=method, supervision="label")
         if len(runs) < 3:
             continue
         parts = []

@@ -28,22 +28,40 @@ def split_scores(
     part: str, name: str, rows: Iterable[Row] | None = None
 ) -> dict[str, dict[str, list[float]]]:
     """``{ratio: {method: values by split}}`` of the rows (by default the committed ones) of the
-    experiment on splits."""
+    experiment on splits.
+
+    Raises:
+        ValueError: two rows of one ratio, method and split: they are of several data sets or networks.
+    """
     found: dict[str, dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in trained("splits") if rows is None else rows:
         value = (row.get(part) or {}).get(name)
         config = row["config"]
         if finite(value):
-            found[f"{config['ratio'] // 10}:{10 - config['ratio'] // 10}"][variant_of(row)][
-                config["split"]] = value
+            by_split = found[column_of(config["ratio"])][variant_of(row)]
+            if config["split"] in by_split:
+                raise ValueError(f"one row each of a ratio, method and split, got two of "
+                                 f"{config['ratio']}, {variant_of(row)!r}, {config['split']}")
+            by_split[config["split"]] = value
     return {ratio: {m: [v for _, v in sorted(by.items())] for m, by in methods.items()}
             for ratio, methods in sorted(found.items())}
+
+
+def column_of(ratio: int) -> str:
+    """A training share in percent as Table 1's columns have it, training to test.
+
+    >>> column_of(60), column_of(75)
+    ('6:4', '75:25')
+    """
+    unit = 1 if ratio % 10 else 10
+    return f"{ratio // unit}:{(100 - ratio) // unit}"
 
 
 def split_comparisons(scores: dict[str, dict[str, list[float]]]) -> list[dict[str, Any]]:
     """Rectangles with and without EQVC against no attention and position-wise attention, by ratio:
     :func:`theory.repeats.compare` with the overlap of the splits, Holm over all of them."""
-    overlap = {ratio: int(ratio[-1]) / int(ratio[0]) for ratio in scores}
+    parts = {ratio: [int(part) for part in ratio.split(":")] for ratio in scores}
+    overlap = {ratio: test / train for ratio, (train, test) in parts.items()}
     return compare(scores, ("rectangle", "rectangle+EQVC"), ("none", "positionwise"), overlap)
 
 
@@ -196,7 +214,7 @@ def digits_measurement() -> Measurement | None:
     """Accuracy and IoU of the methods on digits over photographs, frozen pretrained trunk."""
     numbers: dict[str, Any] = {}
     told = []
-    found = trained("digits")
+    found = trained("digits", data="digits")
     for name in sorted({variant_of(r) for r in found}):
         runs = [r for r in found if variant_of(r) == name]
         accuracy, iou = values_of(runs, "test", "accuracy"), values_of(runs, "test", "iou")

@@ -11,10 +11,15 @@ from theory.claims.model import Measurement
 Row = dict[str, Any]
 
 
-def trained(name: str, **where: Any) -> list[Row]:
-    """The training rows of a file whose fields (or those of their configuration) have these values."""
-    return [r for r in rows(name) if r.get("kind") == "training" and all(
-        r.get(k, (r.get("config") or {}).get(k)) == v for k, v in where.items())]
+def trained(name: str, data: str = "shapes", **where: Any) -> list[Row]:
+    """The training rows of a file whose fields (or those of their configuration) have these values.
+
+    ``data`` is the source of their images: no claim is about several.  Rows that do not name it are
+    of the first one, "shapes".
+    """
+    return [r for r in rows(name) if r.get("kind") == "training"
+            and (r.get("config") or {}).get("data", "shapes") == data
+            and all(r.get(k, (r.get("config") or {}).get(k)) == v for k, v in where.items())]
 
 
 def values_of(found: Iterable[Row], part: str, name: str) -> list[float]:

@@ -1,0 +1,46 @@
+"""The planted errors of the chain on Oxford-IIIT Pet and of rows of several data sets."""
+
+from __future__ import annotations
+
+from tests.plants import Plant
+
+PLANTS = [
+    Plant('paper_figures/fig05_accuracy.py', '    one_data_set(mine)\n',
+          '', 'tests/test_pets_chain.py'),
+    Plant('paper_figures/data_sets.py', 'if held:\n            _refuse_others',
+          'if not held:\n            _refuse_others', 'tests/test_pets_chain.py'),
+    Plant('paper_figures/data_sets.py', 'return pool or int(number(row, "n") + number(row, "n_test"))',
+          'return pool or int(number(row, "n"))', 'tests/test_pets_chain.py'),
+    Plant('paper_figures/gallery_words.py', 'KINDS[data]\n',
+          "KINDS['shapes']\n", 'tests/paper_figures/test_gallery.py'),
+    Plant('paper_figures/fig07_depth.py', 'if get(row, "test.iou_chosen") is not None:',
+          'if True:', 'tests/paper_figures/test_gallery.py'),
+    Plant('paper_figures/assumptions.py', 'made = sum(data_of(r) in DRAWN for r in rows)',
+          'made = len(rows)', 'tests/paper_figures/test_report_assumptions.py'),
+    Plant('paper_figures/assumptions.py', 'if several else ""',
+          'if False else ""', 'tests/paper_figures/test_report_assumptions.py'),
+    Plant('paper_figures/depth.py', '    one_data_set(mine)\n',
+          '', 'tests/paper_figures/test_depth.py'),
+    Plant('paper_figures/registry.py', 'if path.name not in self.more]',
+          ']', 'tests/paper_figures/test_build.py'),
+    Plant('theory/claims/ledger_6_trained.py', 'unit = 1 if ratio % 10 else 10',
+          'unit = 10', 'tests/test_trained_claims.py'),
+    Plant('theory/claims/ledger_6_trained.py', 'if config["split"] in by_split:',
+          'if False:', 'tests/test_trained_claims.py'),
+    Plant('theory/claims/trained.py', 'and (r.get("config") or {}).get("data", "shapes") == data',
+          '', 'tests/test_trained_claims.py'),
+    Plant('training/analyses.py', 'images if trunk is None else trunk.features(images)',
+          'images', 'tests/training/test_pets.py'),
+    Plant('training/analyses.py', 'data.test.drawn(torch.arange(min(SEQUENCE_IMAGES, data.test.n)))',
+          'data.test.head(SEQUENCE_IMAGES)', 'tests/training/test_pets.py'),
+    Plant('training/experiments.py', '(config.seed, config.split, config.ratio) if kept',
+          '(config.seed,) if kept', 'tests/training/test_sweep.py'),
+    Plant('training/experiments.py', 'if k not in ("n", "pool")}',
+          'if k != "pool"}', 'tests/training/test_sweep.py'),
+    Plant('training/data.py', 'if size is not None and total > size:',
+          'if False:', 'tests/training/test_data.py'),
+    Plant('training/run.py', 'return len(named) or source.classes',
+          'return source.classes', 'tests/training/test_pets.py'),
+    Plant('training/pets.py', 'label - 1)',
+          'label)', 'tests/test_pets_chain.py'),
+]
