@@ -143,7 +143,7 @@ def _folder(rows: str | Path) -> str:
 
 def _write(contents: dict[Path, bytes], record: dict[str, object], place: Path,
            manifest: dict[str, Any]) -> None:
-    from sims.files import write_whole
+    from theory.files import write_whole
 
     for path, data in contents.items():
         write_whole(path, data)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.fields import FieldError, get, number, of_kind
+from paper_figures.fields import FieldError, get, number, of_kind, words
 from paper_figures.style import BLACK, BLUE, ORANGE, PAGE, RED
 
 KINDS = ("coverage-held-out", "coverage-class", "coverage-exact")
@@ -155,7 +155,7 @@ def caption(rows: list[dict[str, Any]]) -> str:
         worst = max(free, key=lambda r: rate(r, smaller=False))
         text += (f" Last lane: betting on losses sorted after they were seen, which promises nothing: "
                  f"{worst['misses']} misses in {worst['repeats']} at δ = {worst['delta']:g} when "
-                 f"{worst['order']}.")
+                 f"{words(worst, 'order')}.")
     return text
 
 

@@ -73,16 +73,18 @@ def _draw(entry: Entry, rows: list[Any] | None, label: str, notes: tuple[str, ..
     module = entry.module()
     damaged = any(note.endswith("left out") and "unfinished" not in note for note in notes)
     try:
-        (caption, *shown), used, gaps = attempt(
-            lambda usable: (module.caption(usable), *_show(entry, module, usable)), rows)
-        drawn = drawn_rows(module, used)
-        asked, told = tuple(checks(drawn)), facts(drawn)
+        (caption, *shown), _, gaps = attempt(lambda usable: _parts(entry, module, usable), rows)
     except Exception as error:  # one figure's failure is no reason to lose the page
         return Drawing(entry, label, missing=f"{label}: not drawn, {explain(error, rows)}", notes=notes,
                        broken=True)
-    image, inches, table = shown
-    return Drawing(entry, label, caption, image, inches, table, asked, told, (*notes, *gaps),
+    return Drawing(entry, label, caption, *shown, (*notes, *gaps),
                    broken=damaged or bool(gaps))
+
+
+def _parts(entry: Entry, module: Any, rows: list[Any] | None) -> tuple[Any, ...]:
+    """Caption, image, inches, table, checks and facts of a drawing."""
+    drawn = drawn_rows(module, rows)
+    return (module.caption(rows), *_show(entry, module, rows), tuple(checks(drawn)), facts(drawn))
 
 
 def drawn_rows(module: Any, rows: list[Any] | None) -> list[Any] | None:
@@ -105,9 +107,10 @@ def _show(entry: Entry, module: Any, rows: list[Any] | None) -> tuple[str, float
     """Image, its width in inches, and table; what does not apply is empty."""
     if entry.kind == "table":
         return "", 0.0, module.table(rows).html()
-    from paper_figures.style import data_uri, draw
+    from paper_figures.compact_svg import page_address
+    from paper_figures.style import draw
 
-    return data_uri(draw(module, rows)), module.size(rows)[0], ""
+    return page_address(draw(module, rows)), module.size(rows)[0], ""
 
 
 def facts(rows: Iterable[dict[str, Any]] | None) -> tuple[tuple[str, str], ...]:

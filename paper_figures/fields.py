@@ -62,6 +62,18 @@ def number(row: dict[str, Any], path: str) -> float:
     return value
 
 
+def words(row: dict[str, Any], path: str, default: Any = ...) -> str:
+    """The text at a dotted path, not empty.
+
+    >>> words({"key": "a", "rule": "the first"}, "rule"), words({"key": "a"}, "rule", "none stated")
+    ('the first', 'none stated')
+    """
+    value = get(row, path, default)
+    if not isinstance(value, str) or not value.strip():
+        raise FieldError(f"{row_name(row)}: {path!r} must be words, got {value!r}")
+    return value
+
+
 def of_kind(rows: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
     """The rows of these kinds, in order.
 

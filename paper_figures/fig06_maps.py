@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from paper_figures.fields import get
+from paper_figures.fields import get, number, words
 from paper_figures.gallery import named, scenes, scenes_row, views, views_of
 from paper_figures.gallery_panels import fitted, legend, note_score, show
 from paper_figures.gallery_words import NAMES, SCORES, how_shown, no_bars, of_images, with_seeds
@@ -56,9 +56,10 @@ def caption(rows: list[dict[str, Any]]) -> str:
         return " against ".join(with_seeds(rows, row, path, digits) for row in found)
 
     return (
-        f"Maps on {get(held, 'rule')} ({of_images(found[1], held)}). {how_shown(found[1])} {SCORES}; "
+        f"Maps on {words(held, 'rule')} ({of_images(found[1], held)}). {how_shown(found[1])} {SCORES}; "
         "×: wrong class. The paper says that position-wise maps are irregular and mark background, and "
-        f"that the rectangle's support adapts very well. Over all {get(found[0], 'test.images')} test "
-        f"images, position-wise against rectangle: IoU {both('test.iou')}; missing rate "
+        "that the rectangle's support adapts very well. Over all "
+        f"{number(found[0], 'test.images')} test images, position-wise against rectangle: IoU "
+        f"{both('test.iou')}; missing rate "
         f"{both('test.missing_rate', 3)}; share of the map's mass inside the object "
         f"{both('test.energy_pointing')}; accuracy {both('test.accuracy')}. {no_bars(rows, found)}")

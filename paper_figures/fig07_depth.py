@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from paper_figures.fields import FieldError, get
+from paper_figures.fields import FieldError, get, number
 from paper_figures.gallery import named, place, scenes, scenes_row, views, views_of
 from paper_figures.gallery_panels import GAP, NOTE, legend, note_score, show
 from paper_figures.gallery_words import NAMES, SCORES, how_shown, no_bars, of_images, with_seeds
@@ -91,7 +91,7 @@ def caption(rows: list[dict[str, Any]]) -> str:
         f"({of_images(found[0], held, place=False)}). {how_shown(found[0], found[2])} {SCORES}; ×: "
         "wrong class. The paper says that at the shallower place position-wise maps fail and the "
         "rectangle still locates the object, and that at the deeper one both do more or less well. "
-        f"Over all {get(found[0], 'test.images')} test images: {'; '.join(lines)}. "
+        f"Over all {number(found[0], 'test.images')} test images: {'; '.join(lines)}. "
         f"{no_bars(rows, found)}")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.fields import FieldError, get
+from paper_figures.fields import FieldError, get, number, words
 from paper_figures.gallery import named, scenes, scenes_row, views, views_of
 from paper_figures.gallery_panels import fitted, legend, note_score, rule, show
 from paper_figures.gallery_words import NAMES, SCORES, how_shown, no_bars, of_images, with_seeds
@@ -45,16 +45,16 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     held = scenes_row(rows, found[0])
     shown, seen = scenes(held), [views(row) for row in found]
     columns = ax.shape[1]
-    for number, line in enumerate(ax):
-        image, method = divmod(number, len(found))
+    for count, line in enumerate(ax):
+        image, method = divmod(count, len(found))
         for step, panel in enumerate(line):
             k = image * columns + step
             if shown[k].note["step"] != step:
                 raise FieldError(f"row {held['key']!r}: step {step} expected at scene {k}, got "
                                  f"{shown[k].note['step']}")
             show(panel, found[method], shown[k], held["sides"], seen[method][k])
-            note_score(panel, seen[method][k], "IoU " if number + step == 0 else "")
-            if method + 1 == len(found) and number + 1 < len(ax):
+            note_score(panel, seen[method][k], "IoU " if count + step == 0 else "")
+            if method + 1 == len(found) and count + 1 < len(ax):
                 rule(panel, (-0.07, 1.07), (-0.27, -0.27))
         row = found[method]
         line[0].set_ylabel(NAMES[row["method"], row["eqvc"]].replace(" + ", "\n+ "), fontsize=7.5)
@@ -71,8 +71,8 @@ def caption(rows: list[dict[str, Any]]) -> str:
     shift = ", ".join(f"{v:g}" for v in get(held, "shift"))
     return (
         f"Maps along a path of {held['steps']} equal steps to a rotation by "
-        f"{np.rad2deg(get(held, 'angle')):.0f}°, a scaling by {get(held, 'scale'):g} and a shift by "
-        f"({shift}) of the grid's sides, about the image's centre; images: {get(held, 'rule')}. "
+        f"{np.rad2deg(number(held, 'angle')):.0f}°, a scaling by {number(held, 'scale'):g} and a shift "
+        f"by ({shift}) of the grid's sides, about the image's centre; images: {words(held, 'rule')}. "
         f"({of_images(found[1], held)}.) {how_shown(found[1])} {SCORES} moved alike. The paper "
         "says that the rectangle's maps follow quite smoothly and position-wise maps vary drastically. "
         f"{_measured(rows, found)}{no_bars(rows, found)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from paper_figures.fields import FieldError, get, plural
+from paper_figures.fields import FieldError, get, plural, words
 from paper_figures.gallery import scenes, scenes_row, views, views_of
 from paper_figures.gallery_panels import fitted, legend, note, rule, show
 from paper_figures.gallery_words import how_shown, no_bars, of_images, with_seeds
@@ -87,7 +87,7 @@ def caption(rows: list[dict[str, Any]]) -> str:
     if get(row, "test.centre_spearman"):
         first, second = (with_seeds(rows, row, "test.centre_spearman", axis=k) for k in (0, 1))
         ranks = f"Rank correlation of predicted and true centres: {first} for μ₁, {second} for μ₂. "
-    chosen = get(held, "rule").replace("mu1", "μ₁").replace("mu2", "μ₂")
+    chosen = words(held, "rule").replace("mu1", "μ₁").replace("mu2", "μ₂")
     return (
         f"{chosen[0].upper()}{chosen[1:]} of one network ({of_images(row, held)}). {how_shown(row)} "
         f"Numbers: the predicted coordinate{told}; μ₁ points downwards, μ₂ to the right. The paper "

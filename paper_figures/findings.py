@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,14 @@ class Card:
     """A finding on the page: its words, its picture, where both are from, and the claims behind it.
 
     ``also`` is that number from the other source of rows; ``drawing`` says what is missing or was
-    left out.
+    left out.  ``left_out`` are the notes on rows of both sources that words or picture do without.
     """
 
     finding: Finding | None
     drawing: Any
     claims: tuple[str, ...]
     also: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 def cards(run: Path, committed: Path, statuses: Mapping[str, str]) -> list[Card]:
@@ -81,23 +82,34 @@ def _card(module: Any, run: Path, committed: Path, statuses: Mapping[str, str]) 
     name = module.__name__.rsplit(".", 1)[1]
     entry = Entry(name, (module.__doc__ or name).splitlines()[0], module.ROWS,
                   more=getattr(module, "MORE", ()))
-    found = drawings(entry, run, committed)
-    told = {d.label: finding for d in found if d.image
-            and (finding := _say(module, committed if d.label == COMMITTED_ROWS else run, entry,
-                                 statuses))}
+    found, told = [], {}
+    for d in drawings(entry, run, committed):
+        folder = committed if d.label == COMMITTED_ROWS else run
+        said, gaps = _say(module, folder, entry, statuses) if d.image else (None, [])
+        if said:
+            told[d.label] = said
+        found.append(replace(d, notes=tuple(dict.fromkeys((*d.notes, *gaps))),
+                             broken=d.broken or bool(gaps)))
     order = sorted(found, key=lambda d: (d.label not in told, d.label != COMMITTED_ROWS))
     best = order[0]
     also = "; ".join(f"{label} ({f.basis}): {f.number} {f.against}" for label, f in told.items()
                      if label != best.label)
-    return Card(told.get(best.label), best, tuple(c for c in module.CLAIMS if c in statuses), also)
+    left_out = [note for d in found if d.broken and d.image for note in d.notes]
+    left_out += [best.missing] if best.broken and best.missing else []
+    return Card(told.get(best.label), best, tuple(c for c in module.CLAIMS if c in statuses), also,
+                tuple(left_out))
 
 
-def _say(module: Any, folder: Path, entry: Any, statuses: Mapping[str, str]) -> Finding | None:
+def _say(
+    module: Any, folder: Path, entry: Any, statuses: Mapping[str, str]
+) -> tuple[Finding | None, list[str]]:
+    """The finding of a folder's rows, and notes on those that it does without."""
     from paper_figures.registry import load
     from paper_figures.salvage import attempt
 
     try:
         reading = load(entry, folder, strict=False)
-        return attempt(lambda rows: module.finding(rows, statuses), reading.rows)[0]
+        said, _, gaps = attempt(lambda rows: module.finding(rows, statuses), reading.rows)
     except Exception:  # the card says that rows lack what it needs
-        return None
+        return None, []
+    return said, gaps

@@ -74,6 +74,11 @@ def scenes_row(rows: Sequence[dict[str, Any]], views: dict[str, Any]) -> dict[st
             if len(get(row, "scenes")) != len(get(views, "views")):
                 raise FieldError(f"row {views['key']!r} has {len(views['views'])} views of "
                                  f"{len(row['scenes'])} scenes in {row['key']!r}")
+            sides = get(row, "sides")
+            if not (isinstance(sides, list) and len(sides) == 2
+                    and all(isinstance(n, int) and n > 1 for n in sides)):
+                raise FieldError(f"row {row['key']!r}: 'sides' must be two numbers of pixels from 2 "
+                                 f"on, got {sides!r}")
             return row
     raise FieldError(f"row {get(views, 'key')!r} is about the scenes {views['scenes']!r}, which are "
                      "not there")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from paper_figures.data_sets import KINDS, TITLES, network
-from paper_figures.fields import FieldError, get, number
+from paper_figures.fields import FieldError, get, number, words
 
 NAMES = {("rectangle", "none"): "rectangle", ("rectangle", "quotient"): "rectangle + EQVC",
          ("rectangle", "paper"): "rectangle + EQVC (paper)", ("positionwise", "none"): "position-wise"}
@@ -69,8 +69,8 @@ def of_images(row: dict[str, Any], scenes: dict[str, Any], place: bool = True) -
     if data not in TITLES:
         raise FieldError(f"row {scenes.get('key', '?')!r}: 'data' must be one of {', '.join(TITLES)}, "
                          f"got {data!r}")
-    kind = f"ShapeField, truths: {get(scenes, 'truth')}" if data == "shapes" else KINDS[data]
-    cue = get(row, "config.shapes.cue") if data == "shapes" else "none"
+    kind = f"ShapeField, truths: {words(scenes, 'truth')}" if data == "shapes" else KINDS[data]
+    cue = words(row, "config.shapes.cue") if data == "shapes" else "none"
     if cue != "none":
         kind += f"; the red {cue} belongs to the image: the cue"
     if data == "pets":
@@ -80,8 +80,8 @@ def of_images(row: dict[str, Any], scenes: dict[str, Any], place: bool = True) -
     classes = f"{len(named)} classes, " if named else ""
     height, width = get(scenes, "sides")
     told = "labels alone" if get(row, "supervision") == "label" else "labels and masks"
-    return (f"{kind}; {classes}{height} × {width} pixels, {network(row, place)}; N = {get(row, 'n')}, "
-            f"{told}, seed {get(row, 'seed')}")
+    return (f"{kind}; {classes}{height} × {width} pixels, {network(row, place)}; "
+            f"N = {number(row, 'n')}, {told}, seed {number(row, 'seed')}")
 
 
 def how_shown(row: dict[str, Any], *more: dict[str, Any]) -> str:

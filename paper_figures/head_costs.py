@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from paper_figures.fields import FieldError, get, number, plural
+from paper_figures.fields import FieldError, get, number, plural, words
 from paper_figures.methods import METHODS, Row, method_look, one_legend, rows_where
 from paper_figures.style import BLACK, GREY, PAGE
 from theory.heads import (
@@ -126,7 +126,7 @@ def caption(rows: list[Row]) -> str:
     below = sum(v <= 1 / FACTOR for v in ratios)
     span = " to ".join(dict.fromkeys(f"{f(ratios):.2f}" for f in (min, max)))
     turns = sorted({int(number(r, "repeats")) for r in found})
-    cpus = sorted({str(get(r, "provenance.cpu", "unknown processor")) for r in found})
+    cpus = sorted({words(r, "provenance.cpu", "unknown processor") for r in found})
     return (
         f"Cost of the attention modules against channels, {GRID[0]} x {GRID[1]} cells. Lines: the two "
         "heads of App. G, exact counts; points: modules as built. Dotted: half of the position-wise "

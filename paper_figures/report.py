@@ -10,7 +10,7 @@ from typing import Any
 from paper_figures import ledger as ledgers
 from paper_figures.claim_sections import PARTS, sections, statements
 from paper_figures.drawings import Drawing, drawings
-from paper_figures.findings import cards
+from paper_figures.findings import Card, cards
 from paper_figures.instrument import context
 from paper_figures.registry import COMMITTED, ENTRIES
 
@@ -49,7 +49,7 @@ def write_report(run: str | Path, out: str | Path, rows: str | Path = COMMITTED)
     Raises:
         NotADirectoryError: ``run`` or ``rows`` is no folder.
     """
-    from sims.files import write_whole
+    from theory.files import write_whole
 
     run, rows, out = Path(run), Path(rows), Path(out)
     if not run.is_dir():
@@ -58,7 +58,8 @@ def write_report(run: str | Path, out: str | Path, rows: str | Path = COMMITTED)
         raise NotADirectoryError(f"the folder of rows {rows} does not exist")
     ledger, why, broken = _ledger(run / "ledger.json")
     shown = [d for entry in ENTRIES.values() for d in drawings(entry, run, rows)]
-    page = _page(ledger, why, shown, run, rows)
+    first = cards(run, rows, {c["id"]: c["status"] for c in ledger["verdicts"]} if ledger else {})
+    page = _page(ledger, why, shown, first)
     out.mkdir(parents=True, exist_ok=True)
     path = out / "index.html"
     write_whole(path, page.encode("utf-8"))
@@ -67,6 +68,8 @@ def write_report(run: str | Path, out: str | Path, rows: str | Path = COMMITTED)
     bad = [why] if broken else []
     bad += [d.missing or f"{d.entry.name}: {note}" for d in shown if d.broken
             for note in (d.notes or ("",))[:1]]
+    told = {note for d in shown for note in (*d.notes, d.missing)}
+    bad += [f"{c.drawing.entry.name}: {note}" for c in first for note in c.left_out if note not in told]
     notes = [note for d in shown if not d.broken for note in d.notes]
     text = ledgers.summary(ledger) if ledger else why
     return Report(path, text, *(tuple(dict.fromkeys(v)) for v in (missing, bad, notes)))
@@ -84,7 +87,7 @@ def _ledger(path: Path) -> tuple[dict[str, Any] | None, str, bool]:
 
 
 def _page(
-    ledger: dict[str, Any] | None, why: str, shown: list[Drawing], run: Path, rows: Path
+    ledger: dict[str, Any] | None, why: str, shown: list[Drawing], first: list[Card]
 ) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -100,7 +103,7 @@ def _page(
         changed=ledgers.changed(ledger) if ledger else [],
         unrecorded=ledgers.unrecorded(ledger) if ledger else [],
         meaning=ledgers.STATUSES, origins=ledgers.ORIGINS, drawings=shown, figures=names,
-        cards=cards(run, rows, {c["id"]: c["status"] for c in claims}),
+        cards=first,
         facts=_facts(ledger) if ledger else [], most_notes=SHOWN_NOTES, **context())
 
 

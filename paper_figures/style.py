@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from pathlib import Path
 from typing import Any
@@ -70,12 +69,10 @@ def save(figure: Figure, target: str | Path | io.BytesIO, format: str) -> None:
 
 
 def rendered(figure: Figure, format: str) -> bytes:
-    """A figure as the content of a file."""
+    """A figure as the content of a file, for papers: vectors with all digits, fonts inside.
+
+    A page carries :func:`paper_figures.compact_svg.page_address` instead.
+    """
     buffer = io.BytesIO()
     save(figure, buffer, format)
     return buffer.getvalue()
-
-
-def data_uri(figure: Figure) -> str:
-    """A figure as an SVG in a ``data:`` address."""
-    return "data:image/svg+xml;base64," + base64.b64encode(rendered(figure, "svg")).decode("ascii")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from paper_figures.fields import FieldError, get, number, row_name
+from paper_figures.fields import FieldError, get, number, row_name, words
 from paper_figures.methods import METHODS, Row, method_look, rows_where
 from paper_figures.tables import Table
 from theory.methods import TIMED_COORDS
@@ -40,7 +40,7 @@ def table(rows: list[Row]) -> Table:
         if k and row["what"] != found[k - 1]["what"]:
             rules.append(k)
         base = get(row, "ratio_base")
-        lines.append((WHAT[row["what"]], _size(row), f"{get(row, 'batch')}",
+        lines.append((WHAT[row["what"]], _size(row), f"{number(row, 'batch')}",
                       METHODS[base].label if base in METHODS else base,
                       f"{number(row, f'milliseconds.{base}'):.3g}",
                       *(_ratio(row, _name(h, row)) for h in heads)))
@@ -60,8 +60,8 @@ def caption(rows: list[Row]) -> str:
     """How times were taken, and what stands outside of the columns."""
     found = select(rows)
     turns = sorted({int(number(r, "repeats")) for r in found})
-    machines = sorted({str(get(r, "provenance.cpu", "unknown")) for r in found})
-    torches = sorted({str(get(r, "provenance.torch", "unknown")) for r in found})
+    machines = sorted({words(r, "provenance.cpu", "unknown") for r in found})
+    torches = sorted({words(r, "provenance.torch", "unknown") for r in found})
     text = (
         "Speed of the attention modules: median time over that of the base in the same turns, ± the "
         "larger distance to an end of its 95 % bootstrap interval (no other error bars). "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paper_figures.fields import get, number
+from paper_figures.fields import get, number, words
 from paper_figures.methods import Row, rows_where
 from paper_figures.tables import Table
 from sims.bench_report import duration
@@ -31,7 +31,7 @@ def caption(rows: list[Row]) -> str:
     """How times were taken, whether all solvers agree, and by how much ours is faster."""
     found = rows_where(rows, "supremum-speed")
     counts = [int(number(r, "matrices")) for r in found]
-    cpus = sorted({str(get(r, "cpu")) for r in found})
+    cpus = sorted({words(r, "cpu") for r in found})
     wrong = [get(r, "key") for r in found if get(r, "agree") is False]
     compared = sum(r["agree"] is not None for r in found)
     kadane = [number(r, "times_ours") for r in found if get(r, "solver") == "numba Kadane"]

@@ -144,9 +144,11 @@ def scan_rows(path: str | Path, strict: bool = True) -> Reading:
 def _row(line: str, place: str) -> dict[str, Any]:
     """The object on a line, its head checked."""
     try:
-        row = json.loads(line)
+        row = json.loads(line, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise RowsError(f"{place}: not a JSON row ({error.msg})") from error
+    except ValueError as error:
+        raise RowsError(f"{place}: {error}") from error
     if not isinstance(row, dict) or not isinstance(row.get("key"), str):
         raise RowsError(f"{place}: a row is an object with a string 'key'")
     schema = row.get("schema")
@@ -155,6 +157,11 @@ def _row(line: str, place: str) -> dict[str, Any]:
         raise RowsError(f"{place}: schema must be {SCHEMA}, got {schema!r}"
                         + (", written by a newer quadrat" if newer else ""))
     return row
+
+
+def _no_number(name: str) -> float:
+    """NaN and the infinities, which JSON lacks and :class:`RowWriter` does not write."""
+    raise ValueError(f"a row holds finite numbers, got {name}")
 
 
 def _mixed(rows: Iterable[Row]) -> list[str]:

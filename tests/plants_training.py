@@ -134,7 +134,7 @@ PLANTS = [
     Plant('training/checkpoint.py',
           "-{hashlib.sha256(''.join(sums.values()).encode()).hexdigest()[:16]}",
           "-{'0' * 16}", 'tests/training/test_checkpoint.py'),
-    Plant('sims/files.py',
+    Plant('theory/files.py',
           'os.replace(beside, path)',
           'path.write_bytes(data); os.replace(beside, path)', 'tests/training/test_checkpoint.py'),
     Plant('training/checkpoint.py',

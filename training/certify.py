@@ -100,7 +100,7 @@ def _require_kind(kind: str, rows: list[dict[str, Any]], path: Path) -> None:
 
 def _with_posteriors(folder: Path) -> dict[str, Any]:
     """On one thread, like the rows of sweeps: the same posteriors wherever they are made."""
-    from sims.files import write_whole
+    from theory.files import write_whole
     from training.certificate import certificate
     from training.data import prepare
     from training.fit import one_thread

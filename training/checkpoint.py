@@ -26,8 +26,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sims.files import write_whole
 from theory import __version__
+from theory.files import write_whole
 
 SCHEMA = 1
 PARTS = {"weights": "safetensors", "state": "pt"}
@@ -216,7 +216,7 @@ def _read_part(pointer: Path, entry: Mapping[str, str]) -> bytes:
 
 
 def _remove_others(folder: Path, name: str, keep: set[str]) -> None:
-    """Older pairs, and what a killed process left of its files (:func:`sims.files.write_whole`)."""
+    """Older pairs, and what a killed process left of its files (:func:`theory.files.write_whole`)."""
     pair = rf"{re.escape(name)}-\d{{8,}}-[0-9a-f]{{16}}\.(safetensors|pt)"
     other = re.compile(rf"{pair}|\.({pair}|{re.escape(name)}\.json)\.\d+\.part")
     for path in folder.iterdir():

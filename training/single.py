@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sims.files import write_whole
+from theory.files import write_whole
 from training.attention import AttentionMap
 from training.attention_base import set_scale
 from training.checkpoint import CheckpointError

@@ -14,9 +14,9 @@ from docs.reference.layout import first_paragraph, listed, set_up
 from docs.reference.markup import typeset
 from docs.reference.numbers import numbers, sort_key
 from paper_figures.typeset import NotTypeset
-from sims.files import write_whole
 from theory.claims.ledger import ledger
 from theory.claims.model import Claim
+from theory.files import write_whole
 
 ROOMS = ("theory", "sims", "training", "paper_figures")
 

@@ -219,6 +219,17 @@ def test_broken_rows_are_named(part, change, message):
         views(row) if part == "views" else scenes(row)
 
 
+@pytest.mark.parametrize("sides", [None, "x", 64, [64], [64, 1], [64, "x"], ...])
+def test_the_sides_of_the_images_are_two_numbers(sides):
+    rows = made.gallery_rows()
+    held = scenes_row(rows, fig06_maps.select(rows)[1])
+    held["sides"] = sides
+    if sides is ...:
+        del held["sides"]
+    with pytest.raises(FieldError, match=f"{held['key']}.*'sides'"):
+        draw(fig06_maps, rows)
+
+
 def test_rows_that_do_not_belong_together():
     rows = made.gallery_rows()
     del fig06_maps.select(rows)[1]["views"][1]["iou"]

@@ -41,7 +41,7 @@ def test_it_parses_and_asks_nothing_from_outside(page):
     text, parsed, _ = page
     for tag, address in parsed.addresses:
         assert address.startswith(("#", "data:")), (tag, address)
-    assert "@import" not in text and not re.search(r"url\(\s*['\"]?(?!data:|#)", text)
+    assert "@import" not in text and not re.search(r"url\(\s*['\"]?(?!data:|#|%23)", text)
     assert len(parsed.addresses) > 20
 
 
@@ -288,6 +288,26 @@ def test_one_odd_row_does_not_cost_the_page(tmp_path, field):
         assert "Missing." in part or "Incomplete." in part or "state " in part
         if field == "grid" and odd is ...:
             assert "<img" in part
+
+
+@pytest.mark.parametrize("field", ["iou", "accuracy"])
+@pytest.mark.parametrize("folder", ["run", "rows"])
+def test_a_row_left_out_on_a_card_alone_is_told(tmp_path, capsys, field, folder):
+    """The picture of the maps reads the IoU, their words the accuracy too; no figure here does."""
+    run, rows = fill(tmp_path / "run"), tmp_path / "rows"
+    rows.mkdir()
+    for place in (run, rows):
+        held = training_rows()
+        if place.name == folder:
+            del held[2]["test"][field]
+        write(place / "training.jsonl", held)
+    code = main(["report", "--run", str(run), "--out", str(tmp_path), "--rows", str(rows)])
+    said = [t for t in capsys.readouterr().err.splitlines() if t.startswith("unreadable")]
+    place = tmp_path / folder / "training.jsonl"
+    assert code == 1 and said == [f"unreadable: finding_maps: {place}:3: row {held[2]['key']!r} lacks "
+                                  f"the field 'test.{field}'; left out"]
+    shown = f"{place}:3: row" in (tmp_path / "index.html").read_text()
+    assert shown == (folder == "rows")  # the card shows the committed rows
 
 
 def test_tables_are_tables(tmp_path, monkeypatch):

@@ -75,6 +75,16 @@ def test_a_row_half_written_in_the_middle_is_an_error_with_its_line(tmp_path):
         scan_rows(path)
 
 
+@pytest.mark.parametrize("odd", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_of_json_is_an_error_with_its_line(tmp_path, odd):
+    path = tmp_path / "a.jsonl"
+    path.write_text(line("a") + line("b", value=1.5).replace("1.5", odd) + line("c"))
+    with pytest.raises(RowsError, match=rf"a\.jsonl:2: a row holds finite numbers, got {odd}"):
+        scan_rows(path)
+    reading = scan_rows(path, strict=False)
+    assert [r["key"] for r in reading.rows] == ["a", "c"] and reading.damaged == reading.notes != ()
+
+
 def test_what_is_written_states_schema_and_version(tmp_path):
     with RowWriter(tmp_path / "a.jsonl") as writer:
         writer.append({"key": "a"})

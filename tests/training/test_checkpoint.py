@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from sims import files
-from sims.files import write_whole
+from theory import files
+from theory.files import write_whole
 from training.checkpoint import CheckpointError, collect, load, restore, save
 
 CONFIG = {"seed": 3, "lr": 0.01, "shapes": {"noise": 0.1, "image": (32, 32)}}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import signal
 import sys
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
+
+from theory.files import write_whole
 
 SCHEMA = 1
 
@@ -173,9 +174,7 @@ class Log:
                 "seconds": round(self.before + time.perf_counter() - self.start, 2),
                 "provenance": self.provenance,
                 "verdicts": [self.verdicts[i] for i in self.order if i in self.verdicts]}
-        temporary = self.path.with_name(self.path.name + ".part")
-        temporary.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n")
-        os.replace(temporary, self.path)
+        write_whole(self.path, (json.dumps(body, indent=1, allow_nan=False) + "\n").encode())
 
 
 def _version() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from sims import files
-from sims.files import write_whole
+from theory import files
+from theory.claims.runner import QUICK, Log
+from theory.files import write_whole
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 def test_a_target_that_is_a_folder_leaves_nothing_beside_it(tmp_path):
@@ -44,7 +46,7 @@ def test_a_folder_that_is_not_there_is_the_error_that_is_told(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from sims.files import write_whole
+from theory.files import write_whole
 for _ in range(300):
     write_whole(Path(sys.argv[1]), sys.argv[2].encode() * 5000)
 """
@@ -58,6 +60,20 @@ def test_two_processes_write_the_same_file(tmp_path):
     said = [w.communicate(timeout=60)[1] for w in writers]
     assert [w.returncode for w in writers] == [0, 0], said
     assert path.read_bytes() in (b"a" * 5000, b"b" * 5000) and list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_of_verdicts_is_whole_after_a_failure(tmp_path, monkeypatch):
+    log = Log(tmp_path / "ledger.json", QUICK, 0, ["a", "b"])
+    log.add({"id": "a"})
+    before = log.path.read_bytes()
+    assert [v["id"] for v in json.loads(before)["verdicts"]] == ["a"]
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(files.os, "fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        log.add({"id": "b"})
+    assert list(tmp_path.iterdir()) == [log.path] and log.path.read_bytes() == before
 
 
 def test_the_name_beside_it_tells_the_process(tmp_path, monkeypatch):
