@@ -131,6 +131,58 @@ def costs(head: Sequence[Layer], channels: int, height: int, width: int) -> tupl
     return tuple(out)
 
 
+@dataclass(frozen=True)
+class ReceptiveField:
+    """Which rows (or columns) of the features a cell of a layer sees, padding included.
+
+    Cell ``j`` sees the rows from ``step * j + first`` on, ``size`` of them.
+    """
+
+    first: int = 0
+    size: int = 1
+    step: int = 1
+
+
+def receptive_fields(head: Sequence[Layer]) -> tuple[ReceptiveField, ...]:
+    """The receptive field after each layer, up to the global average pool.
+
+    >>> [field.size for field in receptive_fields(RECTANGLE_HEAD)]
+    [3, 4, 8, 10, 18]
+    >>> receptive_fields(RECTANGLE_HEAD)[-1]
+    ReceptiveField(first=-7, size=18, step=4)
+    """
+    field, out = ReceptiveField(), []
+    for layer in head:
+        if isinstance(layer, Convolution):
+            field = ReceptiveField(field.first - layer.padding * field.step,
+                                   field.size + layer.dilation * (layer.kernel - 1) * field.step,
+                                   field.step)
+        elif isinstance(layer, MaxPool):
+            field = ReceptiveField(field.first, field.size + (layer.kernel - 1) * field.step,
+                                   field.step * layer.kernel)
+        else:
+            break
+        out.append(field)
+    return tuple(out)
+
+
+def cells_off_the_border(head: Sequence[Layer], side: int) -> tuple[int, ...]:
+    """Cells of the last convolution or pooling, along one side, that see no padding.
+
+    On the paper's 10 cells each sees a border, as on every side up to 18.
+
+    >>> [cells_off_the_border(RECTANGLE_HEAD, side) for side in (10, 18, 19, 38)]
+    [(), (), (2,), (2, 3, 4, 5, 6)]
+    """
+    fields = receptive_fields(head)
+    if not fields:
+        raise ValueError(f"a head without a convolution or pooling sees no grid: {head}")
+    last = fields[-1]
+    cells = costs(head[:len(fields)], 1, side, side)[-1].height
+    starts = ((j, last.step * j + last.first) for j in range(cells))
+    return tuple(j for j, start in starts if start >= 0 and start + last.size <= side)
+
+
 def parameters(head: Sequence[Layer], channels: int) -> int:
     """Parameters of a head on features of ``channels`` channels, whatever their grid.
 

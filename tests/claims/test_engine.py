@@ -53,6 +53,20 @@ def test_exhaustive_range_is_no_proof_unless_it_is_the_domain():
     assert bad.status == "refuted" and bad.counterexample == 4
 
 
+def test_a_range_that_ends_at_a_counterexample_is_not_called_exhaustive():
+    """One instance in the singular; kind "exhaustive" only for a range gone through."""
+    first = verify(claim(exhaustive=lambda: range(5), margin=lambda k: -1, exhaustive_range="0..4"))
+    (evidence,) = first.evidence
+    assert evidence.kind == "counterexample" and evidence.instances == 1
+    assert evidence.text.startswith("1 instance: 0..4 (stopped at the first")
+    third = verify(claim(exhaustive=lambda: range(5), margin=lambda k: 1 - k)).evidence[0]
+    assert third.kind == "counterexample" and third.text.startswith("3 instances: ")
+    through = verify(claim(exhaustive=lambda: range(5), margin=lambda k: k)).evidence[0]
+    assert through.kind == "exhaustive" and through.text.startswith("5 instances: ")
+    single = verify(claim(instances=st.just(1), margin=lambda k: -k)).evidence[0]
+    assert single.text.startswith("1 instance (")
+
+
 def test_exhaustive_cut_short_is_no_proof():
     def slow():
         yield from range(10**9)

@@ -52,6 +52,20 @@ def test_what_fails_carries_an_amendment(name):
         assert recorded()[claim.amendment.id] not in ("refuted", "ill-posed"), claim.amendment.id
 
 
+def test_theorem_1_comes_before_its_variants():
+    order = list(CLAIMS)
+    assert order.index("thm-1") + 1 == order.index("thm-1-any-delta")
+
+
+def test_a_refuted_claim_does_not_call_its_range_exhaustive():
+    """Its evidence ends at a counterexample, unless another route (a proof, the search) refutes."""
+    from theory.claims import verify
+
+    verdict = verify(CLAIMS["app-G-params"], examples=20, budget=1.0, amendment=False)
+    assert verdict.status == "refuted"
+    assert "exhaustive" not in {e.kind for e in verdict.evidence}
+
+
 def test_the_record_covers_the_ledger():
     assert set(recorded()) == set(CLAIMS)
 

@@ -21,14 +21,15 @@ STATUS = {
     "prop-1": "ill-posed", "prop-1-amended": "holds", "def-5.3": "ill-posed",
     "def-5.3-amended": "holds", "def-5.3-similar": "refuted", "def-5.3-similar-amended": "holds",
     "eq-19": "ill-posed", "eq-21-typography": "refuted", "eq-18": "holds",
-    "eq-18-defined": "holds", "eq-18-kernel": "holds", "interp-1": "ill-posed",
-    "interp-1-amended": "holds", "interp-1-pointwise": "holds", "interp-2": "refuted",
+    "eq-18-defined": "holds", "eq-18-kernel": "holds", "interp-1": "holds",
+    "interp-1-kernel": "holds", "interp-1-pointwise": "holds", "interp-2": "refuted",
     "interp-2-amended": "holds",
     "interp-3": "holds", "interp-3-no-information": "refuted",
     "interp-3-no-information-amended": "holds", "interp-4": "holds", "property-1": "holds",
     "remark-3": "holds", "sandwich": "holds", "thm-2.1": "holds", "thm-2.1-constant": "holds",
     "thm-2.2": "refuted", "thm-2.2-disjoint": "holds", "remark-3-stronger": "holds",
-    "tv-upper": "holds", "sec-5.2-monotone": "refuted", "lower-bound-monotone": "holds",
+    "tv-upper": "holds", "sec-5.2-monotone": "refuted",
+    "sec-5.2-monotone-apart": "holds", "sec-5.2-apart": "holds", "lower-bound-monotone": "holds",
     "remark-3-increases": "refuted", "sec-5.2-two-atoms": "holds", "sec-5.2-gap": "holds",
     "app-E-proof": "refuted", "app-E-proof-amended": "holds", "app-E-sign": "refuted",
     "app-E-sign-amended": "holds", "sec-5.2-tv-exact": "holds", "sec-5.2-gap-bound": "holds",
@@ -168,6 +169,63 @@ def test_instances_meet_their_assumptions():
         assert all(0 <= a <= b <= 1 for a, b in zip(maps["low"], maps["high"], strict=True))
         assert ranges.defined(maps, "high")
         assert ranges.defined(draw(ranges.defined_mixtures(), rng).instance)
+
+
+def test_without_background_where_the_classes_differ_tv_is_the_larger_part():
+    """TV = max(A+, A-) on atoms 0 and 1 for the classes and 2 and 3 for the background, by all events."""
+    g, levels = (0, 0, F(1, 3), F(2, 3)), (F(0), F(2, 5), F(1))
+    for p, q in ((F(1), F(0)), (F(3, 4), F(1, 3))):
+        pure, other = (p, 1 - p, 0, 0), (q, 1 - q, 0, 0)
+        value = {}
+        for m in product(levels, repeat=3):
+            lam = (*m, F(1, 2))
+            parts = [sum(a * max(s * (x - y), 0) for a, x, y in zip(lam, pure, other, strict=True))
+                     for s in (1, -1)]
+            value[lam] = plain_tv(pure, other, g, lam)
+            assert value[lam] == max(parts)
+        for low, high in product(value, repeat=2):
+            if all(a <= b for a, b in zip(low, high, strict=True)):
+                assert value[low] <= value[high]
+    family = monotone.gap_family(F(1, 3))  # the background meets a class: neither is true
+    assert BY_ID["sec-5.2-apart"].margin(family) == F(2, 3)
+    assert BY_ID["sec-5.2-monotone-apart"].margin(family) == -F(1, 2)
+
+
+def test_backgrounds_apart_and_perfect_classes_are_what_they_say():
+    from random import Random
+
+    from theory.claims.draws import draw
+
+    rng, shared = Random(2), 0
+    for _ in range(80):
+        i = draw(ranges.clean_backgrounds(), rng).instance
+        assert all(b * (p - q) == 0 for p, q, b in zip(i["pure"], i["other"], i["background"],
+                                                       strict=True))
+        assert sum(i["pure"]) == sum(i["other"]) == sum(i["background"]) == 1
+        assert all(0 <= a <= b <= 1 for a, b in zip(i["low"], i["high"], strict=True))
+        assert ranges.defined(i, "high")
+        shared += any(b * p > 0 for p, b in zip(i["pure"], i["background"], strict=True))
+        one = draw(ranges.perfect_classes(), rng).instance
+        assert ranges.defined(one) and any(lam < 1 for lam in one["fitting"])
+        assert all(lam == 1 for p, lam in zip(one["pure"], one["fitting"], strict=True) if p > 0)
+    assert 0 < shared < 80  # with and without common mass
+    small = list(ranges.small_clean_backgrounds())
+    assert len(small) == 324
+    assert all(ranges.defined(i, "high") and i["pure"] is not i["other"] for i in small)
+
+
+def test_interpretation_1_needs_the_papers_assumption():
+    from theory.claims.model import Undefined
+
+    one = np.array([F(1), F(0)], dtype=object)
+    perfect = {"pure": one, "other": one, "background": one[::-1],
+               "fitting": np.array([F(1), F(1)], dtype=object)}
+    with pytest.raises(Undefined, match="denominator is 0"):
+        BY_ID["interp-1"].margin(perfect)
+    imperfect = {**perfect, "fitting": np.array([F(1), F(1, 2)], dtype=object)}
+    assert BY_ID["interp-1"].margin(imperfect) == 0 and BY_ID["interp-1-kernel"].margin(perfect) == 0
+    wrong = {**imperfect, "fitting": np.array([F(1, 2), F(1, 2)], dtype=object)}
+    assert BY_ID["interp-1"].margin(wrong) < 0
 
 
 @pytest.mark.parametrize("identity", ["thm-2.2", "sec-5.2-monotone", "remark-3-increases",

@@ -12,7 +12,7 @@ from numbers import Rational
 from random import Random
 from typing import Any
 
-from theory.claims.margins import ClaimError, Evaluation, short
+from theory.claims.margins import ClaimError, Evaluation, counted, short
 from theory.claims.model import (
     FEW,
     Claim,
@@ -114,8 +114,8 @@ class _Verification(Evaluation):
             unmet = unmet or (bool(shown.result) and self.searched == 0)
             if shown.result and self.searched:
                 self.evidence.append(Evidence(
-                    "symbolic", f"yet {self.searched} instances meet the assumptions: the proof "
-                    "that none does is not accepted"))
+                    "symbolic", f"yet {counted(self.searched, 'instance')} found to meet the "
+                    "assumptions: the proof that none does is not accepted"))
         implied = False
         if claim.implied_by is not None and not self.refuted:
             implied = self._implied(claim.implied_by)
@@ -221,7 +221,8 @@ class _Verification(Evaluation):
             share = " (stopped at the first counterexample in this order)"
         self.searched += count
         self.evidence.append(Evidence(
-            "exhaustive", f"{count} instances: {name}{share}", count,
+            "counterexample" if self.refuted else "exhaustive",
+            f"{counted(count, 'instance')}: {name}{share}", count,
             None if closest is None else closest[1]))
         return whole and not self.refuted and count > 0
 
@@ -317,7 +318,7 @@ class _Verification(Evaluation):
         found = search.found
         search.draw_fresh(self.examples, time.perf_counter() + 0.15 * self.budget)
         search.recombine(2 * self.examples, search.deadline)
-        text = f"{found.evaluated} instances of the stated domain evaluated"
+        text = f"{counted(found.evaluated, 'instance')} of the stated domain evaluated"
         if found.undefined_draw is not None:
             small = shrink(strategy, found.undefined_draw, self._is_undefined, tries=400,
                            seconds=min(0.7, 0.06 * self.budget))
@@ -368,7 +369,8 @@ class _Verification(Evaluation):
             return False
         shown = check.status == "unrefuted"
         text = (f"{trivial.id} ({other.status}) implies it: its margin is never the larger one, on "
-                f"{check.details['instances']} instances (closest {short(check.worst_margin)})"
+                f"{counted(check.details['instances'], 'instance')} (closest "
+                f"{short(check.worst_margin)})"
                 if shown else f"{trivial.id} was given as implying it, but at "
                 f"{short(check.counterexample)} its margin is the larger one"
                 if check.status == "refuted" else

@@ -311,7 +311,8 @@ SEC_44_LOSS = Claim(
     statement=r"\|(\tilde\mu,\tilde\sigma,\tilde\alpha)-(\hat\mu,\hat\sigma,\hat\alpha)\|^2=0\ "
               r"\text{between parameters of identical maps}",
     words="Two predictions that render the same map, and thus respect the constraint perfectly, "
-          "are penalised, by up to pi^2 and more for full turns.",
+          "are penalised, by up to pi^2 and more for full turns.  (The property is read as one of the "
+          "maps, as section 4.4 introduces it; the paper leaves room for other discrepancies.)",
     assumptions="none",
     kind="equality",
     instances=_twins,

@@ -237,7 +237,7 @@ EQ_5_CELLS = Claim(
     source="Eq. 5, section 4.4",
     statement=r"u_{feat}=u_{img}",
     words="Section 4.4 moves the image in unit coordinates and the parameters in those of the "
-          "feature grid, as if they were the same.",
+          "feature grid; read as taking them for the same (it says nothing of a conversion).",
     assumptions="n_img = r n_feat, n_feat >= 2, u in [0, 1]",
     kind="equality",
     instances=_axes,

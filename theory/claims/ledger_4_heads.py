@@ -72,8 +72,9 @@ SEC_43_REDUCE = Claim(
     title="The grid can always be reduced after each layer",
     source="section 4.3",
     statement=r"\lfloor\min(H,W)/4\rfloor\ge1",
-    words="'Always' and 'after each layer': on grids with a side below 4 the head of App. G has "
-          "nothing left after its two poolings, and it does not pool after its third layer.",
+    words="'Always' read as: on every grid.  With a side below 4 the head of App. G has nothing left "
+          "after its two poolings.  ('After each layer' is not true of it either: it does not pool "
+          "after its third.)  On the paper's 10 x 10 cells two poolings do fit.",
     assumptions="H, W >= 1",
     kind="inequality",
     instances=lambda: _sides(1),

@@ -300,9 +300,10 @@ EQ_7_DISTRIBUTION = Claim(
     title="Rescaling keeps the distribution stable when the rectangle's size varies",
     source="section 4.2, after Eq. 7",
     statement=r"\overline{\tilde f^2}\ \text{does not depend on the size of the support}",
-    words="Read on the scale of the output, its second moment: that of a full map is 1.  A map "
-          "covering a share q has second moment 1/q, so that the output's energy grows as the "
-          "rectangle shrinks.",
+    words="'In some sense ... a stable distribution' read as: the scale of the output, its second "
+          "moment, is stable; that of a full map is 1.  A map covering a share q has second moment "
+          "1/q, so that the output's energy grows as the rectangle shrinks.  In another sense, the "
+          "mean, it is stable (eq-7-mean).",
     assumptions="binary map, q > 0",
     kind="equality",
     instances=_fractions,

@@ -109,8 +109,9 @@ thm_1_any_delta = Claim(
     id="thm-1-any-delta", origin="paper", source="Theorem 1", kind="inequality",
     title="Theorem 1 'for any delta > 0'",
     statement=r"\forall\delta>0:\ R(f)\le\hat R(f)+\tfrac{1-\rho}{2}+3\sqrt{\log(2/\delta)/(2N)}",
-    words="For delta > 2 the root is not real; for delta in [1, 2] 'probability at least 1 - delta' "
-          "says nothing.", assumptions="as the paper states them",
+    words="Read to the letter: for delta > 2 the root is not real; for delta in [1, 2] 'probability "
+          "at least 1 - delta' says nothing.  Read with delta in (0, 1), as usual, it is thm-1.",
+    assumptions="as the paper states them",
     instances=P.problems, margin=_theorem_1, domain=_any_delta, amendment=thm_1,
     code="theory.bounds.theorem_1", test=BOUNDS)
 
@@ -272,5 +273,5 @@ thm_3 = Claim(
     assumptions="i.i.d. sample, delta in (0, 1)", instances=_class_strategy, margin=_thm_3_margin,
     simulated=rows.theorem_3, figure="theorem_3", code="theory.bounds.theorem_3", test=BOUNDS)
 
-CLAIMS = [thm_1_any_delta, thm_1, ceiling, sharp_bound, prop_2, prop_2_exact, prop_2_repeats,
+CLAIMS = [thm_1, thm_1_any_delta, ceiling, sharp_bound, prop_2, prop_2_exact, prop_2_repeats,
           prop_2_all_masks, thm_3]

@@ -216,8 +216,9 @@ sec_5_1_rho = Claim(
     id="sec-5.1-rho", origin="paper", source="section 5.1, after Remark 2", kind="inequality",
     title="Rectangles increase the relevance level over position-wise masks",
     statement=r"\rho(\mathcal A_{ours})>\rho(\mathcal A_{pw})",
-    words="Constraining the maps to rectangles reduces the output space and thus increases the "
-          "relevance level (checked for targets that are rectangles themselves).",
+    words="Constraining the maps to rectangles reduces the output space and 'thus' increases the "
+          "relevance level (checked for targets that are rectangles themselves).  'Increasing' is "
+          "read as strictly larger; that it is not smaller is Eq. 15.",
     assumptions="A_in = A_ours: every rectangle is a possible truth; more than one position",
     instances=_grid_strategy, margin=_gain, exhaustive=lambda: _grids(4),
     exhaustive_range="every grid up to 4x4 with more than one position", amendment=rho_limited,

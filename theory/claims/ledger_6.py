@@ -49,8 +49,8 @@ SEC_6_LOWER_COMPLEXITY = Claim(
     title="The rectangle design has a lower complexity than the position-wise one",
     source="section 6, before 6.1",
     statement=r"\text{cost}_{rect}\le\text{cost}_{pw}\ \text{at the two places of attachment}",
-    words="Counted from the layers of App. G: more parameters (3.9 and 4.8 times) and more "
-          "multiply-adds (1.5 and 3.0 times) at both places.",
+    words="'Complexity' read as parameters or multiply-adds, counted from App. G's layers: more "
+          "parameters (3.9 and 4.8 times) and more multiply-adds (1.5 and 3.0 times) at both places.",
     assumptions="App. G's layers; EfficientNet-b0 after block 15 (320 channels), MobileNetV3 taken "
                 "as the large one (960 channels), 10 x 10 cells",
     kind="inequality",
@@ -165,8 +165,9 @@ SEC_61_EQVC = Claim(
     title="The equivariance constraint improves the mean",
     source="Table 1, section 6.1",
     statement=r"\bar a_{rect+EQVC}>\bar a_{rect}",
-    words="EfficientNet-b0 at 7:3 is a tie (94.355).  Margin: the gain less one unit of the last "
-          "printed digit.",
+    words="'Seem to improve' read as: a larger mean in each of the six columns.  EfficientNet-b0 at "
+          "7:3 is a tie (94.355), the other five are larger.  Margin: the gain less one unit of the "
+          "last printed digit.",
     assumptions="the printed means",
     kind="inequality",
     margin=lambda i: _gain(i) - DIGIT,

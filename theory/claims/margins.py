@@ -12,6 +12,15 @@ import numpy as np
 from theory.claims.model import Claim, Undefined, Unrepresentable
 
 
+def counted(number: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> counted(1, "instance"), counted(0, "instance")
+    ('1 instance', '0 instances')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 class ClaimError(RuntimeError):
     """The claim itself is broken: its margin fails with a programming error."""
 

@@ -144,7 +144,8 @@ class Claim:
 class Evidence:
     """One piece of evidence.
 
-    ``kind``: symbolic, SMT, exhaustive, property-based, definedness, implication, Monte Carlo,
+    ``kind``: symbolic, SMT, exhaustive (a range gone through), counterexample (one found on the way
+    through such a range, which ends there), property-based, definedness, implication, Monte Carlo,
     measured, counted or cited.  ``text`` states its range.
     """
 

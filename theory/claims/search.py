@@ -21,6 +21,7 @@ import numpy as np
 from hypothesis.errors import UnsatisfiedAssumption
 
 from theory.claims.draws import Choice, Draw, draw, product
+from theory.claims.margins import counted
 from theory.claims.model import FEW, Unrepresentable
 from theory.claims.mutation import clip, mutate, width
 
@@ -57,7 +58,7 @@ class Found:
     def text(self, margin: str) -> str:
         """The search in one line of evidence."""
         routes = ", ".join(f"{n} {route}" for route, n in sorted(self.routes.items()))
-        text = f"{self.evaluated} instances ({routes or 'none'}){margin}"
+        text = f"{counted(self.evaluated, 'instance')} ({routes or 'none'}){margin}"
         if 2 * self.accepted < self.attempts:
             text += f"; {self.accepted} of {self.attempts} draws met the assumptions"
         if self.enumerated is not None:

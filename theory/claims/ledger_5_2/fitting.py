@@ -99,7 +99,8 @@ PROP_1 = Claim(
     source="Proposition 1, Eq. 20",
     statement=r"\frac{|S\cap\hat S|}{|S\cup\hat S|}=\frac{\Psi((a+1)/2,(f+1)/2)}"
               r"{2\Phi((1-a)/2,(1-f)/2)}\quad\text{for all masks } a, f",
-    words="The quotient of rates is intersection over union, whatever the two masks.",
+    words="The quotient of rates is intersection over union, whatever the two masks.  (No sentence "
+          "excludes empty masks; section 5.2 assumes eta to be defined, an integral over inputs.)",
     assumptions="none besides values -1 and +1: both masks may be empty, then both sides are 0/0",
     kind="equality", instances=lambda: _pairs(union=True), margin=_prop_1_margin,
     domain=lambda: _pairs(side=2), amendment=PROP_1_AMENDED, origin="paper", code=CODE, test=TEST)
@@ -153,7 +154,8 @@ DEF_5_3 = Claim(
     id="def-5.3", title="The fitting rate is in [0,1], and 1 iff the masks are equal",
     source="Definition 5.3, Eq. 21",
     statement=r"0\le\tilde\Psi(a,b)\le 1,\quad \tilde\Psi(a,b)=1\iff a=b",
-    words="The fitting rate lies between 0 and 1, and 1 means the same mask.",
+    words="The fitting rate lies between 0 and 1, and 1 means the same mask.  Definition 5.3 is made "
+          "for all pairs of masks.",
     assumptions="none: two masks that are equal and empty are in the domain, and give 0/0",
     kind="inequality", instances=lambda: _pairs(union=True),
     margin=lambda i: _range_margin(i, _rate(i)), domain=lambda: _pairs(side=2),
@@ -162,7 +164,9 @@ DEF_5_3 = Claim(
 EQ_19 = Claim(
     id="eq-19", title="lambda is a number in [0,1] for every input",
     source="Eq. 19", statement=r"\lambda=\frac{|S\cap\hat S|}{|S\cup\hat S|}\in[0,1]",
-    words="The weight of the pure density is the fitting rate of truth and prediction.",
+    words="The weight of the pure density is the fitting rate of truth and prediction.  (That eta is "
+          "assumed to be defined asks for lambda at almost every input, under densities that the "
+          "paper leaves open; that an image has a semantic part does not say that its mask has.)",
     assumptions="none: truth and prediction may both be empty, where lambda is 0/0",
     kind="inequality", instances=lambda: _pairs(union=True),
     margin=lambda i: min(_jaccard(i["a"], i["b"]), 1 - _jaccard(i["a"], i["b"])),

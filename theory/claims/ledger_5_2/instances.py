@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -125,6 +125,60 @@ def small_boxed_maps() -> Iterator[dict[str, Any]]:
             low, high = (np.array([levels[n[k]] for n in pairs], dtype=object) for k in (0, 1))
             yield {"pure": p, "other": density([0, 0, 1]), "background": g, "a": Fraction(1),
                    "b": HALF, "low": low, "high": high}
+
+
+def perfect_classes(atoms: int = 4) -> Any:
+    """Mixtures whose lambda is 1 wherever ``pure`` has mass, eta defined by atom 0 (no mass there)."""
+    def build(rows: list[Any]) -> dict[str, Any]:
+        p, q, g, numbers = (list(r) for r in rows)
+        p[0], p[1], g[0], numbers[0] = 0, max(p[1], 1), max(g[0], 1), min(numbers[0], TOP - 1)
+        return _mixture([p, q, g, [TOP if a else n for a, n in zip(p, numbers, strict=True)]])
+
+    return _numbers(2, atoms, 4, build)
+
+
+def clean_backgrounds(extra: int = 3) -> Any:
+    """Mixtures with maps low <= high whose background lives only where the pure densities agree.
+
+    Atom 0 is the classes', atom 1 the background's, each further atom has an owner.  On the
+    background's atoms both classes have the same mass, often none.
+    """
+    def build(rows: list[Any]) -> dict[str, Any]:
+        pure, other, background, low, step, owner, common = rows
+        theirs = [k == 0 or (k > 1 and n > TOP // 2) for k, n in enumerate(owner)]
+
+        def on(weights: list[int], *, classes: bool) -> np.ndarray:
+            """A density that is 0 on the other side's atoms, uniform if no weight is left."""
+            kept = [n if own == classes else 0 for n, own in zip(weights, theirs, strict=True)]
+            return density(kept if any(kept) else [int(own == classes) for own in theirs])
+
+        share = Fraction(max(0, 2 * owner[0] - TOP), TOP)
+        shared = share * on(common, classes=False)
+        instance = {"pure": (1 - share) * on(pure, classes=True) + shared,
+                    "other": (1 - share) * on(other, classes=True) + shared,
+                    "background": on(background, classes=False)}
+        worse = fitting(low)
+        better = worse + (1 - worse) * fitting(step)
+        high = with_eta({**instance, "fitting": better})["fitting"]
+        return {**instance, "low": np.minimum(worse, high), "high": high}
+
+    return _numbers(2, extra + 2, 7, build)
+
+
+def small_clean_backgrounds() -> Iterator[dict[str, Any]]:
+    """Four atoms, p_bg = (0,0,1/2,1/2), p != p' in halves on the first two, maps in {0, 1/2, 1}.
+
+    The map is one number on the background's atoms, lambda < 1 there.
+    """
+    levels = (Fraction(0), HALF, Fraction(1))
+    pairs = [(a, b) for a, b in product(levels, repeat=2) if a <= b]
+    for p, q in combinations([[0, 2], [1, 1], [2, 0]], 2):
+        base = {"pure": density([*p, 0, 0]), "other": density([*q, 0, 0]),
+                "background": density([0, 0, 1, 1])}
+        for first, second, behind in product(pairs, pairs, [x for x in pairs if x[1] < 1]):
+            low, high = (np.array([first[k], second[k], behind[k], behind[k]], dtype=object)
+                         for k in (0, 1))
+            yield {**base, "low": low, "high": high}
 
 
 def kept_errors(atoms: int = 4) -> Any:

@@ -221,11 +221,14 @@ def _small_apart() -> Iterator[dict[str, Any]]:
 
 
 THM_2_2_DISJOINT = Claim(
-    id="thm-2.2-disjoint", title="For disjoint pure supports TV >= min E[lambda]",
+    id="thm-2.2-disjoint",
+    title="For disjoint pure supports, as its proof uses, TV >= min E[lambda]",
     source="Theorem 2(2)",
     statement=r"p^{pure}_y\,p^{pure}_{y'}=0\Rightarrow " + TV
               + r"\ge\min_{\hat y}E_{D^{pure}_{\hat y}}[\lambda]",
-    words="If no point belongs to both pure classes, the mean fitting rate bounds the separation.",
+    words="If no point belongs to both pure classes, the mean fitting rate bounds the separation.  "
+          "The paper's own proof reads 'distinct supports' so: it drops the other class's pure "
+          "density on the support of the first.",
     assumptions="the pure supports are disjoint; eta is defined", kind="inequality",
     instances=lambda: ranges.apart_mixtures(disjoint=True), margin=_theorem_2_2_margin,
     proof=_disjoint_proof, simulated=rows.theorem_2_2_disjoint, origin="amended",
@@ -235,8 +238,9 @@ THM_2_2 = Claim(
     id="thm-2.2", title="For distinct pure supports TV >= min E[lambda]", source="Theorem 2(2)",
     statement=r"supp\,D^{pure}_y\neq supp\,D^{pure}_{y'}\Rightarrow " + TV
               + r"\ge\min_{\hat y}E_{D^{pure}_{\hat y}}[\lambda]",
-    words="As stated: supports that are not the same set.  They may overlap, and then lambda near 1 "
-          "everywhere cannot separate what the pure classes do not.",
+    words="'Distinct' read to the letter: supports that are not the same set.  They may overlap, and "
+          "then lambda near 1 everywhere cannot separate what the pure classes do not.  The paper's "
+          "proof uses disjoint supports, and for these the theorem holds (thm-2.2-disjoint).",
     assumptions="the pure supports are different sets; eta is defined", kind="inequality",
     instances=lambda: ranges.apart_mixtures(disjoint=False), margin=_theorem_2_2_margin,
     exhaustive=_small_apart, exhaustive_range=SMALL + ", supports not equal",
