@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from paper_figures.certificates_one import bounds_of, plot_lines
 from paper_figures.fields import FieldError, get, number, plural
 from paper_figures.methods import (
     COMPARED,
@@ -86,7 +87,10 @@ TOP = 1.7
 
 
 def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
-    """One column a method and one for the legends; one line a group of bounds."""
+    """One column a method and one for the legends; one line a group of bounds.  With one number of
+    training images a panel a method."""
+    if one_size(rows):
+        return 1, len(compared(select(rows)))
     return len(GROUPS), len(compared(select(rows))) + 1
 
 
@@ -98,6 +102,11 @@ def select(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def one_size(rows: list[dict[str, Any]]) -> bool:
+    """Whether all rows have one number of training images: there are no curves then."""
+    return len({number(r, "n") for r in select(rows)}) == 1
+
+
 def compared(rows: list[dict[str, Any]]) -> list[str]:
     """The methods that rows have, of the two with panels, in the order of the panels."""
     found = {get(r, "method") for r in rows}
@@ -106,12 +115,15 @@ def compared(rows: list[dict[str, Any]]) -> list[str]:
 
 def size(rows: list[dict[str, Any]]) -> tuple[float, float]:
     """Inches."""
-    return PAGE, 7.4
+    return PAGE, 5.0 if one_size(rows) else 7.4
 
 
 def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
     """Draw the groups of bounds line by line, a column for each method."""
     found, methods = select(rows), compared(select(rows))
+    if one_size(rows):
+        plot_lines(rows, np.atleast_1d(np.asarray(ax, dtype=object)), methods, GROUPS)
+        return ax
     panels = np.asarray(ax, dtype=object).reshape(len(GROUPS), len(methods) + 1)
     least = min(number(r, "test.missing_rate") for r in found)
     for group, line in zip(GROUPS, panels, strict=True):
@@ -140,7 +152,7 @@ def plot_panel(rows: list[dict[str, Any]], ax: Any, method: str, group: Group) -
         for key, bound in lines.items():
             uppers[key][row["n"]].append(bound["upper"])
     if group is GROUPS[0]:
-        adversary = [[float(adversary_risk(_mean_g(r))) for r in found if r["n"] == n] for n in sizes]
+        adversary = [[adversary_rate(r) for r in found if r["n"] == n] for n in sizes]
         _curve(sizes, adversary, ax, *ADVERSARY)
     for key, (label, look) in group.curves.items():
         if set(uppers[key]) == set(sizes):
@@ -161,15 +173,16 @@ def caption(rows: list[dict[str, Any]]) -> str:
     return (
         f"Upper bounds on the missing rate (δ = {DELTA:g}, each by itself) and what was measured, for "
         "networks trained on labels alone on images with rotated rectangles as truths. Points: mean "
-        f"over {plural(seeds, 'seed')}; bars: from the smallest to the largest. Classes: Theorem 1, "
+        f"over {plural(seeds, 'seed')}; bars: from the smallest to the largest. "
+        f"{_one(rows)}{_not_drawn(rows)}Classes: Theorem 1, "
         "ceiling and exact complexity hold for all functions into the family (ρ = −1); the function "
         "that memorises the sample has empirical rate 0 and the risk drawn, so that nothing below it "
         "can hold for that class. (L): Rademacher bound on the SOFT missing rate of heads whose last "
         "layer has bounded norm, by vector contraction for the paper's head (rectangle; its own runs) "
-        "and cell by cell (position-wise), about 0 and about the layer of the first half; they "
-        f"stand at the top when they say nothing (above {TOP:g} they are cut). Few bits: the last "
-        "layer rounded, Occam. Constant mask: the best one of the family; the empty map pays for no "
-        "class. "
+        "and cell by cell (position-wise), about 0 and about the layer of the first half; they stand "
+        f"at the end of the axis when they say nothing (above {TOP:g} they are cut). Few bits: the "
+        "last layer rounded, Occam. Constant mask: the best one of the family; the empty map pays "
+        "for no class. "
         "PAC-Bayes: hard masks of networks with Gaussian weights in trunk and attention, with the "
         "prior at the start of training and all N images counted, or learned on the first half (or, "
         "with masks, on a quarter) and the rest counted; no image beyond the N. Dashed (trained): the "
@@ -196,9 +209,29 @@ def tables(rows: list[dict[str, Any]], of: list[dict[str, Any]]) -> list[dict[Ke
     return out
 
 
-def _mean_g(row: dict[str, Any]) -> float:
-    """1 for all masks: every truth has an opposite."""
-    return number(row, "mean_g") if row["method"] == "rectangle" else 1.0
+def adversary_rate(row: dict[str, Any]) -> float:
+    """The risk of a predictor of the row's family that memorises its sample."""
+    # 1 for all masks: every truth has an opposite
+    return float(adversary_risk(number(row, "mean_g") if row["method"] == "rectangle" else 1.0))
+
+
+def _one(rows: list[dict[str, Any]]) -> str:
+    if not one_size(rows):
+        return ""
+    return (f"These rows have one N, {get(select(rows)[0], 'n')}: a line a bound, in each group the "
+            "largest first; upright lines: the measured rate, and 1. ")
+
+
+def _not_drawn(rows: list[dict[str, Any]]) -> str:
+    """The bounds that some rows of a method lack, as a sentence."""
+    out = []
+    methods = compared(select(rows))
+    found = bounds_of(rows, methods, GROUPS)
+    for method in methods:
+        lost = [label for g in GROUPS for label in dict.fromkeys(la for la, _ in g.curves.values())
+                if (g.title, label) not in found[method]]
+        out += [f"of {COMPARED[method]} {', '.join(f'“{label}”' for label in lost)}"] if lost else []
+    return f"Not drawn, for lack of their runs: {'; '.join(out)}. " if out else ""
 
 
 def _curve(

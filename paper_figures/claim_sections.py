@@ -91,8 +91,8 @@ def _section(v: dict[str, Any], ledger: dict[str, Any], ids: set[str], titles: d
 def linked(text: str, ids: set[str]) -> Any:
     """Text as HTML in which the ids of claims are links (words without a hyphen are not taken for ids).
 
-    >>> str(linked("by h1-random & thm-1.", {"h1-random", "h1", "thm-1"}))
-    'by <a href="#claim-h1-random">h1-random</a> &amp; <a href="#claim-thm-1">thm-1</a>.'
+    >>> str(linked("by h1-random, thm-1.", {"h1-random", "h1", "thm-1"}))
+    'by <a href="#claim-h1-random">h1-random</a>, <a href="#claim-thm-1">thm-1</a>.'
     """
     from markupsafe import Markup, escape
 

@@ -129,8 +129,10 @@ def facts(rows: Iterable[dict[str, Any]] | None) -> tuple[tuple[str, str], ...]:
         found.append(("no provenance", f"{without} of {plural(len(rows), 'row')}"))
     seconds = [s for r in rows if isinstance(s := r.get("seconds"), int | float) and isfinite(s)]
     if seconds:
-        found.append(("wall time", f"{_clock(sum(seconds))} in all, at most {_clock(max(seconds))} a "
-                                   "row"))
+        drawn = any(r.get("kind") == "gallery" for r in rows)  # views of networks trained elsewhere
+        found.append(("wall time of these rows",
+                      f"{_clock(sum(seconds))} in all, at most {_clock(max(seconds))} a row"
+                      + (" (of the views, not of training the networks)" if drawn else "")))
     return tuple((name, value) for name, value in found if value)
 
 
@@ -151,9 +153,11 @@ def _values(values: Iterable[Any], most: int = 6) -> str:
 def _clock(seconds: float) -> str:
     """A time in words.
 
-    >>> _clock(0.25), _clock(75), _clock(7300)
-    ('0.2 s', '1 min 15 s', '2 h 1 min')
+    >>> _clock(0.004), _clock(0.25), _clock(75), _clock(7300)
+    ('4 ms', '0.2 s', '1 min 15 s', '2 h 1 min')
     """
+    if seconds < 0.1:
+        return f"{1000 * seconds:.2g} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -27,16 +27,24 @@ class Item:
     svg: str = ""
 
 
-def items(value: Any, name: str = "") -> list[Item]:
+Scales = dict[int, tuple[float, float]]
+"""The ends of the bars of arrays, by how many values they have."""
+
+
+def items(value: Any, name: str = "", scales: Scales | None = None) -> list[Item]:
     """The parts of an instance, depth first, with dotted names.
+
+    Bars of one instance have one scale, from 0 to 1 where all values lie there; else one for arrays
+    of the same length (``scales``, found from the instance itself).
 
     >>> [(i.name, i.text) for i in items({"k": {"fraction": "1/3"}, "grid": [2, 3]})]
     [('k', '1/3'), ('grid', '[2, 3]')]
     """
+    scales = bar_scales(value) if scales is None else scales
     if _is_leaf(value):
         return [Item(name or "value", text(value))]
     if isinstance(value, dict) and "array" in value and set(value) <= {"array", "dtype"}:
-        return _array(value["array"], str(value.get("dtype", "")), name or "value")
+        return _array(value["array"], str(value.get("dtype", "")), name or "value", scales)
     if isinstance(value, list):
         if all(_is_leaf(v) for v in value):
             return [Item(name or "value", text(value))]
@@ -47,8 +55,30 @@ def items(value: Any, name: str = "") -> list[Item]:
             name = f"{name} ({value['type']})" if name else str(value["type"])
     out = []
     for key, part in parts.items():
-        out += items(part, f"{name}.{key}" if name else key)
+        out += items(part, f"{name}.{key}" if name else key, scales)
     return out
+
+
+def bar_scales(value: Any) -> Scales:
+    """The common scales of the one-dimensional arrays of an instance, by their length.
+
+    >>> bar_scales([{"array": [0.5, 0]}, {"array": [1]}]), bar_scales([{"array": [3]}, {"array": [-2]}])
+    ({2: (0.0, 1.0), 1: (0.0, 1.0)}, {1: (-2.0, 3.0)})
+    """
+    found: dict[int, list[float]] = {}
+    ahead = [value]
+    while ahead:
+        part = ahead.pop(0)
+        if isinstance(part, dict) and isinstance(part.get("array"), list):
+            numbers = [_number(v) for v in part["array"]] if len(_shape(part["array"])) == 1 else []
+            if None not in numbers:
+                found.setdefault(len(numbers), []).extend(v for v in numbers if v is not None)
+        elif isinstance(part, dict | list):
+            ahead += part.values() if isinstance(part, dict) else part
+    found = {length: values for length, values in found.items() if values}
+    unit = all(0 <= v <= 1 for values in found.values() for v in values)
+    return {length: (0.0, 1.0) if unit else (min(0.0, *values), max(0.0, *values))
+            for length, values in found.items()}
 
 
 def text(value: Any) -> str:
@@ -86,9 +116,11 @@ def mask_svg(rows: list[list[float]], name: str) -> str:
     return _svg(width * cell + 2, height * cell + 2, label, "".join(cells))
 
 
-def bars_svg(values: list[float], labels: list[str], name: str) -> str:
-    """A small bar chart with its values written beside the bars."""
-    top, bottom = max(0.0, *values), min(0.0, *values)
+def bars_svg(
+    values: list[float], labels: list[str], name: str, ends: tuple[float, float] = (0.0, 0.0)
+) -> str:
+    """A small bar chart with its values written beside the bars; ``ends`` are on the scale too."""
+    top, bottom = max(0.0, *ends, *values), min(0.0, *ends, *values)
     scale = 110 / ((top - bottom) or 1.0)
     zero = 30 - bottom * scale
     parts = []
@@ -106,7 +138,7 @@ def bars_svg(values: list[float], labels: list[str], name: str) -> str:
     return _svg(wide, 16 * len(values) + 2, label, "".join(parts))
 
 
-def _array(nested: Any, dtype: str, name: str) -> list[Item]:
+def _array(nested: Any, dtype: str, name: str, scales: Scales) -> list[Item]:
     shape = _shape(nested)
     flat = _flatten(nested)
     numbers = [_number(v) for v in flat]
@@ -115,7 +147,7 @@ def _array(nested: Any, dtype: str, name: str) -> list[Item]:
         return [Item(name, words)]
     if len(shape) == 1 and len(flat) <= 64:
         labels = [text(v) for v in flat]
-        return [Item(name, words, bars_svg(numbers, labels, name))]
+        return [Item(name, words, bars_svg(numbers, labels, name, scales.get(len(flat), (0.0, 0.0))))]
     drawable = _is_mask(numbers) or all(0 <= v <= 1 for v in numbers)
     if len(shape) == 2 and drawable:
         height, width = shape
@@ -124,7 +156,7 @@ def _array(nested: Any, dtype: str, name: str) -> list[Item]:
         return [Item(shown, words, mask_svg(rows, name))]
     if len(shape) > 2 and shape[0] <= 16 and drawable:
         return [item for i, part in enumerate(nested)
-                for item in _array(part, dtype, f"{name}[{i}]")]
+                for item in _array(part, dtype, f"{name}[{i}]", scales)]
     return [Item(name, words)]
 
 

@@ -121,10 +121,10 @@ def caption(rows: Any) -> str:
     about = panels()[4]
     off = about.formula.center - about.image.act(LOOK).center
     return (f"Equivariance of the five parameters (section 4.4). Arrow: the object; grey: the soft map "
-            f"(s = {S:g}) that moved with it; red: the rectangle of the paper's μ̂, σ̂, α̂. Translation "
-            f"by δμ = ({SHIFT[0]:g}, {SHIFT[1]:g}), rotation by {_degrees(TURN)} about the image "
-            f"centre c and scaling by {SCALE:g} about the origin, the first cell: the formula follows "
-            "exactly. Scaling about c, as image libraries do: μ̂ is off by (δσ − 1) c = "
+            f"(s = {S:g}) that moved with it; vermilion: the rectangle of the paper's μ̂, σ̂, α̂. "
+            f"Translation by δμ = ({SHIFT[0]:g}, {SHIFT[1]:g}), rotation by {_degrees(TURN)} about the "
+            f"image centre c and scaling by {SCALE:g} about the origin, the first cell: the formula "
+            "follows exactly. Scaling about c, as image libraries do: μ̂ is off by (δσ − 1) c = "
             f"({off[0]:g}, {off[1]:g}) whatever the object (claim sec-4.4-centre). R of Eq. 3 turns "
             "about μ; put into section 4.4 as it is written, it gives another centre (claim "
             "eq-3-about-c). Axis 1 points downwards. No data, no error bars.")

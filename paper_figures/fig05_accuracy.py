@@ -8,7 +8,7 @@ import numpy as np
 
 from paper_figures.data_sets import TITLES, by_data_set, images, one_data_set, pool_of
 from paper_figures.fields import FieldError, get, number, plural
-from paper_figures.methods import METHODS, Row, rows_where
+from paper_figures.methods import METHODS, Row, rows_where, starts
 from paper_figures.style import BLACK, GREY, PAGE
 from theory.claims.ledger_6_trained import split_scores, variant_of
 
@@ -124,8 +124,8 @@ def caption(rows: list[Row]) -> str:
         text += "".join(told[0].upper() + told[1:] + (f" of {title}. " if len(found) > 1 else ". ")
                         for told in _wins(by_ratio))
     seeds = len({get(r, "seed") for r in select(rows)})
-    return text + (f"The splits overlap; {plural(seeds, 'seed')} of the networks. Oracle: the true "
-                   "mask in place of the map.")
+    return text + (f"The splits overlap; {plural(seeds, 'seed')} of the networks. "
+                   f"{starts(select(rows))}Oracle: the true mask in place of the map.")
 
 
 def splits_of(by_ratio: dict[str, dict[str, list[float]]]) -> str:

@@ -162,7 +162,7 @@ def caption(rows: list[Row]) -> str:
         f"{' or '.join(map(str, moments))} moments on a fixed part of its training images; the marker "
         "is its end. Missing rates, above the family's floor, are divided by that of the empty map. "
         f"Small: a loss below {SMALL_LOSS:g} nats, a missing rate below {SMALL_MISS:g} of the empty "
-        "map's (dashed); in the shaded corner (H1) fails. ")
+        "map's (dashed); in the shaded corner above left (H1) fails. ")
     if layout(rows)[0] > 1:
         runs = len([r for r in _of_regimes(rows) if r["method"] in COMPARED])
         text += (f"Below: the ends of {runs} runs on all their training images in "
@@ -179,10 +179,15 @@ def _of_regimes(rows: list[Row]) -> list[Row]:
     return [r for r in rows if r.get("kind") == "training" and r.get("experiment") == "regimes"]
 
 
-def _corners(ax: Any) -> None:
-    """The lines of what is small, and the corner of small loss and large missing rate."""
+def shade_failure(ax: Any) -> None:
+    """Shade where (H1) fails: a small loss, a large missing rate, up to the limits of the axes."""
     left, top = ax.get_xlim()[0], ax.get_ylim()[1]
     ax.fill_between([left, SMALL_LOSS], SMALL_MISS, top, color=RED, alpha=0.09, lw=0, zorder=0)
+
+
+def _corners(ax: Any) -> None:
+    """The lines of what is small, and the corner of small loss and large missing rate."""
+    shade_failure(ax)
     ax.axvline(SMALL_LOSS, color=BLACK, lw=0.8, ls="--")
     ax.axhline(SMALL_MISS, color=BLACK, lw=0.8, ls="--")
     place = ax.get_xaxis_transform()

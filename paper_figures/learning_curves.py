@@ -17,6 +17,7 @@ from paper_figures.methods import (
     most_common,
     one_legend,
     rows_where,
+    starts,
 )
 from paper_figures.style import BLACK, GREY, PAGE
 
@@ -131,7 +132,8 @@ def caption(rows: list[Row]) -> str:
         f"{' or '.join(map(str, seeds))} seeds; bars: from the smallest to the largest. Masks are the "
         "hard rectangle, {f ≥ 1/2} where there is none; Grad-CAM's IoU is at a threshold chosen on "
         "validation images. The centre prior is the best constant mask of the training truths; the "
-        "whole grid, not drawn, is what SimAM marks. Points of one N are set apart a little. ")
+        "whole grid, not drawn, is what SimAM marks. Points of one N are set apart a little. "
+        f"{starts(chosen)}")
     for truth in columns:
         mine = [r for r in chosen if r["truth"] == truth]
         floor = float(np.mean([number(r, "floor") for r in mine]))

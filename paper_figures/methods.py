@@ -100,6 +100,25 @@ def most_common(rows: Sequence[Row], free: Iterable[str]) -> list[Row]:
     return [r for r, c in zip(rows, shared, strict=True) if c == most]
 
 
+def starts(rows: Iterable[Row]) -> str:
+    """How many networks were tried where the map is learnt and where it is not, as a sentence; empty
+    where rows do not say, or all had one.
+
+    >>> starts([{"method": "cbam", "parameters_attention": 9, "config": {"starts": 3}},
+    ...         {"method": "none", "parameters_attention": 0, "config": {"starts": 3}}])
+    'Learnt maps had 3 starts (the best on training loss went on), the others one (no attention). '
+    """
+    known = [r for r in rows if isinstance(r.get("config"), dict) and "starts" in r["config"]
+             and "parameters_attention" in r and r.get("method") in METHODS]
+    tried = sorted({int(r["config"]["starts"]) for r in known if r["parameters_attention"]})
+    if not tried or tried == [1]:
+        return ""
+    single = {r["method"] for r in known if not r["parameters_attention"]}
+    named = ", ".join(METHODS[m].label for m in METHODS if m in single)
+    return (f"Learnt maps had {' or '.join(map(str, tried))} starts (the best on training loss went "
+            + (f"on), the others one ({named}). " if named else "on). "))
+
+
 def mean_and_bars(groups: Sequence[Sequence[float]]) -> tuple[np.ndarray, np.ndarray]:
     """Means of groups ``(n,)``, and bars from the smallest to the largest as lengths ``(2, n)``.
 

@@ -123,18 +123,33 @@ def caption(rows: list[dict[str, Any]]) -> str:
         grid = largest_grid(rows, family)
         grids = sorted({tuple(r["grid"]) for r in found if r["family"] == family}, key=np.prod)
         alone = curve(_of(found, family), "maps", grid)
-        equal = sum(r["rho"] == r["lower_bound"] for r in _of(found, family) if r["scheme"] == "both")
-        both = sum(r["scheme"] == "both" for r in _of(found, family))
+        every = [r for r in _of(found, family) if r["scheme"] == "both"]
+        both = curve(every, "both", grid)
         text += (f"{family.capitalize()}: curves for {_name(grid)} (n = {np.prod(grid)}), crosses for "
                  f"{', '.join(_name(g) for g in grids if g != grid) or 'no other grid'}; with limits "
-                 f"on both, ρ equals the lower bound in {equal} of {both} limits. ")
+                 f"on both, ρ equals the lower bound in {_equal(both)} of {len(both)} limits on "
+                 f"{_name(grid)}, and in {_equal(every)} of {len(every)} over all grids. ")
         if alone:
             most = max(Fraction(get(r, "fraction")) for r in alone)
-            text += f"Limiting the maps alone gives at most {most}, whatever k. ".replace("-", "−")
+            text += (f"On {_name(grid)} limiting the maps alone gives at most {most}, whatever k"
+                     f"{_elsewhere(_of(found, family), grid)}. ").replace("-", "−")
     return text + ("Dotted: the lower bound from the largest areas k and k′ that members have, "
                    "whatever their shapes; −1 at least. Grey: position-wise maps, ρ = −1. Small "
                    "pictures: a map (blue) and a truth (orange) that attain ρ. Nothing is random, no "
                    f"error bars. {len(found)} rows.")
+
+
+def _equal(rows: list[dict[str, Any]]) -> int:
+    return sum(r["rho"] == r["lower_bound"] for r in rows)
+
+
+def _elsewhere(rows: list[dict[str, Any]], grid: tuple[int, int]) -> str:
+    """The largest level with limits on maps alone, on other grids than the one drawn."""
+    others = [r for r in rows if r["scheme"] == "maps" and tuple(r["grid"]) != grid]
+    if not others:
+        return ""
+    most = max(Fraction(get(r, "fraction")) for r in others)
+    return f" (on the other grids at most {most})"
 
 
 def _of(rows: list[dict[str, Any]], family: str) -> list[dict[str, Any]]:

@@ -32,6 +32,9 @@ PURE, OTHER, BACKGROUND = ((Fraction(2, 3), Fraction(1, 3), Fraction(0)),
                            (Fraction(2, 3), Fraction(1, 3), Fraction(0)))
 """How often each image shows its object in class y, in class y', and in neither."""
 
+DENSITIES = (r"$p_y^{\mathrm{pure}}$", r"$p_{y'}^{\mathrm{pure}}$", r"$p_{\mathrm{bg}}$")
+"""What the three are called under the images."""
+
 
 def layout(rows: list[dict[str, Any]]) -> tuple[int, int]:
     """Above what simulations found, below the example."""
@@ -171,11 +174,14 @@ def draw_maps(ax: Any) -> Any:
             _picture(text, 5 * image, step * line, ax)
             ax.text(5 * image + 2, step * line + 4.2, f"λ = {value}", va="top", **small)
         ax.text(-0.4, step * line + 2, name, rotation=90, ha="right", va="center", fontsize=8.5)
-    for image, (p, other) in enumerate(zip(PURE, OTHER, strict=True)):
+    for image, (p, other, back) in enumerate(zip(PURE, OTHER, BACKGROUND, strict=True)):
         ax.text(5 * image + 2, -0.3, f"image {image + 1}", va="bottom", **small)
-        ax.text(5 * image + 2, 2 * step - 0.2, f"$p_y$ = {p}\n$p_{{y'}}$ = {other}", va="top",
-                **small)
-    ax.set(xlim=(-1.4, 14.2), ylim=(14.6, -1.4), aspect="equal", title="truth (red), map (blue)")
+        for line, value in enumerate((p, other, back)):
+            ax.text(5 * image + 2, 2 * step + 0.6 + 1.5 * line, str(value), va="center", **small)
+    for line, density in enumerate(DENSITIES):
+        ax.text(-0.1, 2 * step + 0.6 + 1.5 * line, density, va="center", **{**small, "ha": "right"})
+    ax.set(xlim=(-2.2, 14.2), ylim=(2 * step + 4.4, -1.4), aspect="equal",
+           title="truth (outline), map (filled)")
     ax.set_axis_off()
     return ax
 
@@ -234,10 +240,11 @@ def caption(rows: list[dict[str, Any]]) -> str:
         "largest fall of TV found by a search when every λ grows inside [l, u], against the sharp "
         f"bound (√(1−l) − √(1−u))²/u: with two atoms {sum(r['gap'] > 1e-9 for r in two)} of {len(two)} "
         f"searches found one, with three all came within {near:.1g} of the bound. Below: three images "
-        "on which it falls. λ is the fitting rate (IoU); the better maps find the object of image 2 "
-        f"and change nothing else, and the classes, {separation('worse')} apart before, become equal: "
-        "image 3 of class y′ is missed by both maps, and what is missed is redrawn from where the "
-        "background is missed (Eq. 18). The "
+        "on which it falls, with their pure densities in both classes and the background's, p_bg; "
+        "bars: λ p^pure + η (1 − λ) p_bg (Eq. 18). λ is the fitting rate (IoU); the better maps find "
+        f"the object of image 2 and change nothing else, and the classes, {separation('worse')} "
+        "apart before, become equal: image 3 of class y′ is missed by both maps, and what is "
+        "missed is redrawn from where the background is missed. The "
         f"sandwich allows it: {min(ends)} ≤ TV ≤ {max(ends)}. No error bars below.")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from paper_figures.data_sets import TITLES, by_data_set
 from paper_figures.fields import FieldError
 from paper_figures.fig05_accuracy import pool, scores, select, splits_of
-from paper_figures.methods import Row
+from paper_figures.methods import Row, starts
 from paper_figures.tables import Table
 from theory.claims.ledger_6_trained import split_comparisons
 from theory.table1 import MODELS, RATIOS, RUNS, comparisons, holm
@@ -126,7 +126,7 @@ def caption(rows: list[Row]) -> str:
         "as independent: accuracies by split are not printed), Holm over the 12 comparisons of a "
         f"method. Ours: {pools}; all methods are compared on each split; Student's paired test "
         "corrected for the overlap of the splits, Holm over the "
-        f"{' or '.join(str(len(v)) for v in measured.values())} comparisons. ")
+        f"{' or '.join(str(len(v)) for v in measured.values())} comparisons. {starts(select(rows))}")
     ours = {title if len(measured) > 1 else "ours": [
         (f["mean"], 1 if f["p_t"] is None else f["p_t"], 1 if f["holm_t"] is None else f["holm_t"])
         for f in found.values()] for title, found in measured.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from paper_figures.data_sets import data_of, title
 from paper_figures.fields import FieldError, get, number, plural, row_name
-from paper_figures.methods import Row, rows_where
+from paper_figures.methods import Row, rows_where, starts
 from paper_figures.tables import Table
 
 ORDER = ("rectangle", "rectangle-softargmax", "rectangle-light", "rectangle-paper", "positionwise",
@@ -62,7 +62,8 @@ def caption(rows: list[Row]) -> str:
     runs = len(rows_where(rows, "training"))
     tests = sorted({int(number(r, "n_test")) for mine in found.values() for r in mine})
     return (f"All {plural(runs, 'run')} of the experiments on labels and on masks: mean over the "
-            "seeds, in brackets the smallest and the largest (no other error bars). Missing rates and "
+            "seeds, in brackets the smallest and the largest (no other error bars). "
+            f"{starts(rows_where(rows, 'training'))}Missing rates and "
             "IoU on the attention grid, of the hard rectangle or of {f ≥ 1/2}; best threshold: chosen "
             f"on the {' or '.join(map(str, tests))} test images; pixels: on the whole image.")
 

@@ -109,19 +109,33 @@ class Table:
         return buffer.getvalue()
 
     def html(self) -> str:
-        """A ``<table>`` without a caption: heads are ``<th>`` with their scope."""
-        right = self.right()
-        head = "".join(f'<th scope="col"{_number_class(r)}>{html.escape(c)}</th>'
-                       for c, r in zip(self.columns, right, strict=True))
-        body = []
+        """A ``<table>`` without a caption: heads are ``<th>`` with their scope, in two lines where
+        columns side by side share what stands before ": "."""
+        right, body = self.right(), []
         for number, line in enumerate(self.lines):
             cells = [f'<th scope="row"{_number_class(r)}>{html.escape(c)}</th>' if k < self.heads
                      else f"<td{_number_class(r)}>{html.escape(c)}</td>"
                      for k, (c, r) in enumerate(zip(line, right, strict=True))]
             mark = ' class="rule"' if number in self.rules else ""
             body.append(f"<tr{mark}>{''.join(cells)}</tr>")
-        return "\n".join(["<table>", f"<thead><tr>{head}</tr></thead>", "<tbody>", *body,
+        return "\n".join(["<table>", f"<thead>{self._html_heads(right)}</thead>", "<tbody>", *body,
                           "</tbody>", "</table>"])
+
+    def _html_heads(self, right: list[bool]) -> str:
+        from paper_figures.latex_table import PREFIX, spans
+
+        shared = {start: (count, words) for start, count, words in spans(self.columns)}
+        under = {k for start, (count, _) in shared.items() for k in range(start, start + count)}
+        tall = ' rowspan="2"' if shared else ""
+        lines: list[list[str]] = [[], []]
+        for k, (name, number) in enumerate(zip(self.columns, right, strict=True)):
+            if k in shared:
+                count, words = shared[k]
+                lines[0].append(f'<th scope="colgroup" colspan="{count}">{html.escape(words)}</th>')
+            words, wide = (name.partition(PREFIX)[2], "") if k in under else (name, tall)
+            lines[k in under].append(
+                f'<th scope="col"{wide}{_number_class(number)}>{html.escape(words)}</th>')
+        return "".join(f"<tr>{''.join(line)}</tr>" for line in lines if line)
 
     def text(self) -> str:
         """Columns side by side for a terminal, numbers to the right."""

@@ -67,7 +67,7 @@ def plot(rows: list[dict[str, Any]], ax: Any) -> Any:
         panel.set_ylabel("gap and bounds")
     for panel in panels[-columns:]:
         panel.set_xlabel("$N$")
-    one_legend(panels, 4)
+    one_legend(panels, 2 * columns)
     return ax
 
 
@@ -107,20 +107,29 @@ def caption(rows: list[dict[str, Any]]) -> str:
     bare = [r for r in found if number(r, "failures_without_complexity") == r["repeats"]]
     text = (f"Theorem 3 at δ = {DELTA:g} on classes of predictors of axis-aligned rectangles whose "
             "empirical Rademacher complexity and largest gap between risk and empirical risk are "
-            f"exact. Red: mean of the gap over {' or '.join(map(str, repeats))} samples per N, bars: "
-            "up to the largest. Blue: twice the complexity, mean; dotted: 3 √(ln(2/δ)/2N). Their sum "
-            f"was below the gap in {failures} of {samples} samples of all {len(found)} settings. ")
+            f"exact. Circles: mean of the gap over {' or '.join(map(str, repeats))} samples per N, "
+            "bars: up to the largest. Squares: twice the complexity, mean; crosses: 3 √(ln(2/δ)/2N). "
+            f"Their sum was below the gap in {failures} of {samples} samples of all {len(found)} "
+            f"settings of class, inputs and N{_apart(rows)}. ")
     if bare:
         sizes = sorted({int(r["n"]) for r in bare})
-        text += (f"Without the complexity it fails in every sample for {_classes(bare)} at N = "
+        text += (f"Without the complexity it fails in every sample for {_classes(bare, rows)} at N = "
                  f"{', '.join(map(str, sizes))}. ")
     return text + ("For all functions on inputs that rarely repeat the complexity is the whole gap and "
                    "the rest slack. Grey: 1, above which a bound on a rate says nothing.")
 
 
-def _classes(rows: list[dict[str, Any]]) -> str:
-    names = sorted({(r["class"], r["atoms"]) for r in rows}, key=_order)
-    return " and ".join(f"{name} on {atoms} inputs" for name, atoms in names)
+def _apart(rows: list[dict[str, Any]]) -> str:
+    """How many settings have no panel, in words."""
+    shown = settings(rows)
+    left = sum((r["class"], r["atoms"]) not in shown for r in select(rows))
+    return f" ({left} of them in no panel)" if left else ""
+
+
+def _classes(some: list[dict[str, Any]], rows: list[dict[str, Any]]) -> str:
+    names, shown = sorted({(r["class"], r["atoms"]) for r in some}, key=_order), settings(rows)
+    return " and ".join(f"{name} on {atoms} inputs" + ("" if (name, atoms) in shown else " (no panel)")
+                        for name, atoms in names)
 
 
 def _order(setting: Setting) -> tuple[bool, int, str, int]:

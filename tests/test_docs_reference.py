@@ -48,8 +48,8 @@ class Page(HTMLParser):
         self.fetched += [(tag, v) for k, v in values.items() if v and (
             k in ("src", "srcset", "poster", "data") or k == "href" and tag != "a")]
         self.formulas += tag == "math"
-        if tag in ("math", "style", "script", "code", "pre") or (tag, values.get("class")) == (
-                "details", "value"):
+        if tag in ("math", "style", "script", "code", "pre") or (tag, values.get("class")) in (
+                ("details", "value"), ("span", "default_value")):
             self._out_of.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

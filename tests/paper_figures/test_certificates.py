@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from paper_figures import certificates, slack
+from paper_figures import certificates, certificates_one, slack
 from paper_figures.fields import FieldError
 from paper_figures.style import draw
 from tests.bounds.rows import last_layer, row_of
@@ -99,6 +99,50 @@ def test_both_methods_have_a_panel_and_a_caption():
     assert "mean over 2 seeds" in text and "on 60 test images" in text
     with pytest.raises(FieldError, match="no rows with a certificate"):
         certificates.select([{**found[0], "certificate": None}])
+
+
+def test_one_size_is_a_line_a_bound():
+    found = rows(sizes=(20,)) + rows("positionwise", sizes=(20,))
+    assert certificates.layout(found) == (1, 2) and certificates.layout(rows()) == (3, 2)
+    left, right = draw(certificates, found).axes
+    names = [t.get_text() for t in left.get_yticklabels()]
+    assert [left.get_title(), right.get_title()] == ["rectangle", "position-wise"]
+    assert [n for n in names if n in [g.title for g in certificates.GROUPS]] == [
+        g.title for g in certificates.GROUPS]
+    drawn = 0
+    for method, ax in (("rectangle", left), ("positionwise", right)):
+        points = {c.get_label(): c.lines[0].get_xydata()[0] for c in ax.containers}
+        for group in certificates.GROUPS:
+            for (bound, who), (label, _) in group.curves.items():
+                uppers = [b["upper"] for r in found if r["method"] == method
+                          for b in table(r, certificates.DELTA) if (b["bound"], b["predictor"]) == (bound, who)]
+                if bound == "contraction" or not uppers:
+                    continue
+                x, y = points[label]
+                assert x == pytest.approx(np.mean(uppers)) and names[round(y)] == label
+                drawn += 1
+    assert drawn == 42
+    for group in certificates.GROUPS:  # the largest first, by the mean over methods
+        start = names.index(group.title) + 1
+        count = len({label for label, _ in group.curves.values()}) + (group is certificates.GROUPS[0])
+        means = [np.mean([c.lines[0].get_xdata()[0] for ax in (left, right) for c in ax.containers
+                          if c.get_label() == name]) for name in names[start:start + count]]
+        assert means == sorted(means, reverse=True) and len(means) == count
+
+
+def test_the_caption_names_the_bounds_that_rows_lack():
+    found = rows(sizes=(20,))
+    for row in found:  # the head "coords" has no such bound, the linear one has runs of its own
+        del row["certificate"]["last-layer"]
+    text = certificates.caption(found)
+    lost = "Not drawn, for lack of their runs: of rectangle “last layer, norm, near half (L)”, “last"
+    assert lost in text and "These rows have one N, 20:" in text
+    text = certificates.caption(found + paper_rows())
+    assert "runs: of rectangle “last layer, few bits”. " in text
+    assert "Not drawn" not in certificates.caption(rows(sizes=(20,)))
+    assert "one N" not in certificates.caption(rows())
+    few = certificates_one.bounds_of(found + paper_rows(), ["rectangle"], certificates.GROUPS)["rectangle"]
+    assert set(map(len, few.values())) == {2}
 
 
 def test_the_parts_of_a_bar_add_up_to_the_bound():

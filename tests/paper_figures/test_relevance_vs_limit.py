@@ -86,8 +86,15 @@ def test_the_drawn_pair_attains_the_level(committed):
 
 def test_the_caption_counts(committed):
     text = figure.caption(committed)
-    assert "in 183 of 183 limits" in text and "in 163 of 178" in text
-    assert "at most −97/98, whatever k" in text and "at most −1, whatever k" in text
+    assert "in 49 of 49 limits on 7 × 7, and in 183 of 183 over all grids" in text
+    assert "in 74 of 80 limits on 14 × 14, and in 163 of 178 over all grids" in text
+    alone = {f: [r for r in committed if (r["family"], r["scheme"]) == (f, "maps")]
+             for f in figure.FAMILIES}
+    most = {max(Fraction(r["fraction"]) for r in alone[figure.FAMILIES[0]] if r["grid"] == [14, 14]),
+            max(Fraction(r["fraction"]) for r in alone[figure.FAMILIES[0]])}
+    assert most == {Fraction(-97, 98), Fraction(-7, 8)}
+    assert "On 14 × 14 limiting the maps alone gives at most −97/98, whatever k" in text
+    assert "On 7 × 7 limiting the maps alone gives at most −1, whatever k (on the other" in text
     drawn = draw(figure, committed)
     assert [ax.get_title() for ax in drawn.axes] == [
         "axis-aligned rectangles, 14 × 14", "rotated rectangles, 7 × 7"]

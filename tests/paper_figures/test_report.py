@@ -165,7 +165,7 @@ def test_both_sources_of_rows_are_shown_and_named(tmp_path):
     facts = text[text.index('id="figure-bound_vs_data"'):]
     assert "<dt>commit</dt><dd>0123abc</dd>" in facts and "<dt>seeds</dt><dd>0, 1</dd>" in facts
     assert "<dt>machine</dt><dd>test machine</dd>" in facts
-    assert "<dt>wall time</dt><dd>1 min 12 s in all, at most 3.0 s a row</dd>" in facts
+    assert "<dt>wall time of these rows</dt><dd>1 min 12 s in all, at most 3.0 s a row</dd>" in facts
 
 
 def test_an_empty_run_is_reported_in_place(tmp_path, capsys):

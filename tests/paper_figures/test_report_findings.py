@@ -188,6 +188,10 @@ def test_the_picture_shows_the_points_that_are_counted(committed):
         hits = sum(finds_the_object(r) for k, found in finding_premise.runs(rows, method).items()
                    for r in found if r["train"]["loss"] - beside[k] < finding_premise.SMALL_LOSS)
         assert low.sum() == hits > 0
+    corner = axes.collections[0].get_paths()[0].get_extents()
+    small = finding_premise.SMALL_LOSS, finding_premise.SMALL_MISS
+    assert (corner.x1, corner.y0) == pytest.approx(small)  # where (H1) fails, as in the figure h1
+    assert corner.x0 == pytest.approx(axes.get_xlim()[0]) and corner.y1 == pytest.approx(axes.get_ylim()[1])
 
 
 def test_pictures_hold_the_means(committed):

@@ -76,3 +76,15 @@ def test_summary_and_margins():
     assert summary(moved) == "2 claims: 2 holds; 1 verdict changed"
     assert [margin_text(v) for v in (None, "1/3", 0.12345, 0, {"fraction": "1/2"})] == [
         "–", "1/3", "0.123", "0", "1/2"]
+
+
+def test_bars_of_one_instance_have_one_scale():
+    """1/2 is half as long as 1, in another panel of the same instance too."""
+    def widths(instance):
+        return {i.name: [float(w) for w in re.findall(r'class="on"[^>]*width="([\d.]+)"', i.svg)]
+                for i in items(instance)}
+
+    shares = {"p": {"array": [{"fraction": "1"}]}, "q": {"array": [{"fraction": "1/2"}, {"fraction": "1/4"}]}}
+    assert widths(shares) == {"p": [110], "q": [55, 27.5]}
+    mixed = {"a": {"array": [4, 2]}, "b": {"array": [1, 2]}, "c": {"array": [0.5, 1, 0]}}
+    assert widths(mixed) == {"a": [110, 55], "b": [27.5, 55], "c": [55, 110, 0.6]}

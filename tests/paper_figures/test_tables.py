@@ -133,3 +133,12 @@ def test_bad_tables_name_the_rule(arguments, words):
 @pytest.mark.parametrize("sign", [s for s in (*MATHS, "ρ", "Φ", "ε", "Φ̂", "10⁻³", "k₁²") if s not in "½¼¾√✓"])
 def test_mathematics_is_known_to_another_typesetter(sign):
     MathTextParser("path").parse(escape(sign))
+
+
+def test_html_heads_in_two_lines_where_columns_share_their_beginning():
+    root = ElementTree.fromstring(Table(("a", "m: gain", "m: p", "x: y"), (("b", "1", "2", "3"),)).html())
+    above, below = root.findall("thead/tr")
+    assert [(c.text, c.get("colspan"), c.get("rowspan")) for c in above] == [
+        ("a", None, "2"), ("m", "2", None), ("x: y", None, "2")]
+    assert [(c.text, c.get("scope")) for c in below] == [("gain", "col"), ("p", "col")]
+    assert above[1].get("scope") == "colgroup" and len(root.findall("tbody/tr/*")) == 4

@@ -86,3 +86,15 @@ def test_one_class_and_what_cannot_be_drawn(rows):
         del bad[0][field]
         with pytest.raises(FieldError, match=f"lacks the field '{field}'"):
             draw(figure, bad)
+
+
+def test_the_caption_says_what_has_no_panel(rows):
+    """A class with too few sizes counts, and is named as not drawn."""
+    few = [{**r, "atoms": 256, "failures_without_complexity": r["repeats"]} for r in rows if r["n"] == 16]
+    text = figure.caption(rows + few)
+    assert "of class, inputs and N (2 of them in no panel)" in text
+    assert "all functions on 256 inputs (no panel)" in text and "(no panel)" not in figure.caption(rows)
+    legend = draw(figure, [r for r in rows if r["class"] == "3 predictors"]).legends[0]
+    figure_, renderer = legend.figure, legend.figure.canvas.get_renderer()
+    box = legend.get_window_extent(renderer)
+    assert box.x0 >= 0 and box.x1 <= figure_.bbox.x1 and len(legend.get_texts()) == 4
