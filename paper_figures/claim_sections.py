@@ -7,6 +7,7 @@ from typing import Any
 
 from paper_figures import ledger as ledgers
 from paper_figures.encoding import items
+from paper_figures.fields import plural
 from paper_figures.registry import ENTRIES
 from paper_figures.typeset import plain, statement
 
@@ -113,7 +114,7 @@ def statements(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _evidence(e: dict[str, Any]) -> dict[str, str]:
     text, notes = str(e.get("text", "")), []
     if isinstance(e.get("instances"), int) and f"{e['instances']} instance" not in text:
-        notes.append(f"{e['instances']} instances")
+        notes.append(plural(e["instances"], "instance"))
     if e.get("closest") is not None and "margin" not in text and "from 0" not in text:
         notes.append(f"closest margin {ledgers.margin_text(e['closest'])}")
     return {"kind": str(e.get("kind", "")), "text": text, "notes": "; ".join(notes)}

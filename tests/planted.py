@@ -22,6 +22,7 @@ from tests import (
     plants_figures,
     plants_last_layer,
     plants_pets,
+    plants_referee,
     plants_report,
     plants_shared,
     plants_sims,
@@ -34,7 +35,8 @@ ROOT = Path(__file__).parents[1]
 PLANTS = [*plants.PLANTS, *plants_sims.PLANTS, *plants_training.PLANTS, *plants_bounds.PLANTS,
           *plants_last_layer.PLANTS, *plants_claims.PLANTS,
           *plants_figures.PLANTS, *plants_report.PLANTS, *plants_shared.PLANTS,
-          *plants_theorem_1.PLANTS, *plants_pets.PLANTS]
+          *plants_theorem_1.PLANTS, *plants_pets.PLANTS,
+          *plants_referee.PLANTS]
 PARTS = ("theory", "sims", "training", "paper_figures", "tests", "examples", "docs", "conftest.py",
          "pyproject.toml", "README.md", "CHANGELOG.md", "CITATION.cff", "constraints.txt", "Makefile")
 

@@ -237,7 +237,7 @@ def test_an_error_in_a_figure_is_named_and_the_rest_is_drawn(tmp_path, monkeypat
 
 
 def test_a_full_disk_leaves_the_old_file(out, monkeypatch, capsys):
-    from sims import files
+    from theory import files
 
     old = (out.path / "fig02_window.png").read_bytes()
     real = fig02_window.plot
