@@ -99,6 +99,8 @@ def report(args: argparse.Namespace) -> int:
         done = write_report(args.run, args.out, args.rows)
     except OSError as error:
         return _fail(2, str(error))
+    if done.elsewhere:
+        print(f"from committed rows alone, this run has none: {', '.join(done.elsewhere)}")
     for line in done.missing:
         print(f"missing: {line}", file=sys.stderr)
     for line in done.broken:

@@ -30,7 +30,7 @@ class Drawing:
         facts: provenance of its rows, names and values.
         notes: what was left out, with file and line.
         missing: why there is nothing to show.
-        absent: rows that this run lacks, where the committed ones are shown.
+        absent: files of rows that this run lacks, where the committed ones are shown.
         broken: there were rows, but some or all cannot be used.
     """
 
@@ -49,12 +49,12 @@ class Drawing:
 
 
 def drawings(entry: Entry, run: Path, committed: Path) -> list[Drawing]:
-    """The figure from this run and from the committed rows, where both are there."""
+    """The figure from the committed rows and from this run, where both are there."""
     if entry.rows is None:
         return [_draw(entry, None, NO_ROWS)]
     out: list[Drawing] = []
     absent: dict[str, str] = {}
-    for label, folder in ((RUN, run), (COMMITTED_ROWS, committed)):
+    for label, folder in ((COMMITTED_ROWS, committed), (RUN, run)):
         try:
             reading = load(entry, folder, strict=False)
         except FileNotFoundError as error:
@@ -66,7 +66,8 @@ def drawings(entry: Entry, run: Path, committed: Path) -> list[Drawing]:
     if not out:
         return [Drawing(entry, NO_ROWS, missing="; ".join(absent.values()))]
     # committed rows are an extra: their absence is no gap when this run has the figure
-    return [replace(out[0], absent=absent.get(RUN, "")), *out[1:]]
+    lacking = [f for f in entry.files if f not in entry.more and not (run / f).is_file()]
+    return [replace(out[0], absent=", ".join(lacking)), *out[1:]]
 
 
 def _draw(entry: Entry, rows: list[Any] | None, label: str, notes: tuple[str, ...] = ()) -> Drawing:

@@ -29,6 +29,7 @@ class Report:
         missing: inputs that were not there.
         broken: inputs that were there and could not be read or drawn, whole or in part.
         notes: what is odd but readable, with file and line.
+        elsewhere: files of rows that the run lacks; what they hold is shown from committed rows.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Report:
     missing: tuple[str, ...]
     broken: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 def write_report(run: str | Path, out: str | Path, rows: str | Path = COMMITTED) -> Report:
@@ -64,7 +66,8 @@ def write_report(run: str | Path, out: str | Path, rows: str | Path = COMMITTED)
     path = out / "index.html"
     write_whole(path, page.encode("utf-8"))
     missing = [why] if why and not broken else []
-    missing += [d.absent or d.missing for d in shown if d.absent or d.missing and not d.broken]
+    missing += [d.missing for d in shown if d.missing and not d.broken]
+    elsewhere = {file for d in shown if d.absent for file in d.absent.split(", ")}
     bad = [why] if broken else []
     bad += [d.missing or f"{d.entry.name}: {note}" for d in shown if d.broken
             for note in (d.notes or ("",))[:1]]
@@ -72,7 +75,8 @@ def write_report(run: str | Path, out: str | Path, rows: str | Path = COMMITTED)
     bad += [f"{c.drawing.entry.name}: {note}" for c in first for note in c.left_out if note not in told]
     notes = [note for d in shown if not d.broken for note in d.notes]
     text = ledgers.summary(ledger) if ledger else why
-    return Report(path, text, *(tuple(dict.fromkeys(v)) for v in (missing, bad, notes)))
+    return Report(path, text, *(tuple(dict.fromkeys(v)) for v in (missing, bad, notes)),
+                  tuple(sorted(elsewhere)))
 
 
 def _ledger(path: Path) -> tuple[dict[str, Any] | None, str, bool]:

@@ -185,7 +185,8 @@ def test_committed_rows_stand_in_for_a_run_without_rows(tmp_path):
     report = write_report(run, tmp_path / "out", source)
     text = report.path.read_text()
     assert text.count('class="source">committed rows<') == 4 and len(Page(text).alts) == 1 + 4 + 2
-    assert text.count("Not from this run: ") == 4 and len(report.missing) == 3
+    assert text.count("This run computed none of it (no ") == 4 and report.missing == ()
+    assert report.elsewhere == ("certificates.jsonl", "rademacher.jsonl", "training.jsonl")
 
 
 def test_broken_inputs_are_marked_and_exit_with_1(tmp_path, capsys):
