@@ -35,7 +35,7 @@ def data_of(row: Row) -> str:
     data = get(row, "config.data", "shapes")
     if data not in TITLES:
         raise FieldError(f"{row_name(row)}: 'config.data' must be one of {', '.join(TITLES)}, "
-                         f"got {data!r}")
+                         f"got {json.dumps(data)}")
     return data
 
 

@@ -21,6 +21,7 @@ from tests import (
     plants_claims,
     plants_figures,
     plants_last_layer,
+    plants_page,
     plants_pets,
     plants_referee,
     plants_report,
@@ -36,7 +37,7 @@ PLANTS = [*plants.PLANTS, *plants_sims.PLANTS, *plants_training.PLANTS, *plants_
           *plants_last_layer.PLANTS, *plants_claims.PLANTS,
           *plants_figures.PLANTS, *plants_report.PLANTS, *plants_shared.PLANTS,
           *plants_theorem_1.PLANTS, *plants_pets.PLANTS,
-          *plants_referee.PLANTS]
+          *plants_referee.PLANTS, *plants_page.PLANTS]
 PARTS = ("theory", "sims", "training", "paper_figures", "tests", "examples", "docs", "conftest.py",
          "pyproject.toml", "README.md", "CHANGELOG.md", "CITATION.cff", "constraints.txt", "Makefile")
 
