@@ -66,7 +66,7 @@ def culprit(
         the row, None where no row alone is to blame or ``TRIALS`` drawings did not tell.
     """
     without = _Without(make, rows, error)
-    last = _read_last(make, rows)
+    last = _read_last(make, rows, error)
     if last is not None:
         said = without([last])
         if said == "drawn" or said == "another" and not isinstance(error, FieldError):
@@ -138,13 +138,13 @@ class _Watched(dict[str, Any]):
         return super().get(field, default)
 
 
-def _read_last(make: Callable[[Any], Any], rows: Rows) -> dict[str, Any] | None:
-    """The row that ``make`` read last before it failed."""
+def _read_last(make: Callable[[Any], Any], rows: Rows, error: Exception) -> dict[str, Any] | None:
+    """The row that ``make`` read last before it failed as in ``error``; None if it fails otherwise."""
     read: list[dict[str, Any]] = []
     try:
         make([_Watched(row, read) for row in rows])
-    except Exception:
-        return read[0] if read else None
+    except Exception as again:  # the caller has the error itself, and raises it if no row is to blame
+        return read[0] if read and type(again) is type(error) else None
     return None
 
 

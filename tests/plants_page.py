@@ -9,7 +9,7 @@ PLANTS = [
           'if said != "same":', 'tests/paper_figures/test_report_salvage.py'),
     Plant('paper_figures/salvage.py', 'if self.left < 0:',
           'if self.left < -500:', 'tests/paper_figures/test_report_salvage.py'),
-    Plant('paper_figures/salvage.py', 'last = _read_last(make, rows)',
+    Plant('paper_figures/salvage.py', 'last = _read_last(make, rows, error)',
           'last = None', 'tests/paper_figures/test_report_salvage.py'),
     Plant('paper_figures/compact_path.py', 'at = ends[-1] if ends else start',
           'at = ends[0] if ends else start', 'tests/paper_figures/test_compact_svg.py'),
